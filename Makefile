@@ -1,0 +1,63 @@
+# Needs python3 (3.11 or newer) and PyPI; everything else is installed into .venv. `make help` lists what can be run.
+
+PYTHON ?= python3
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint format types bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo 'PYTHON=python3.13 picks the interpreter when .venv is made; ARGS="-k retry" is passed on to test, demo and bench.'
+
+setup: $(READY) ## Make .venv and install the package and its tools (the others do it when needed)
+
+demo: $(READY) ## Show an execution that survives a crash
+	$(BIN)/python -m examples.demo $(ARGS)
+
+test: $(READY) ## Run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+test-all: ## Run the tests on every interpreter of PYTHONS that this machine has
+	@found=''; \
+	for python in $(PYTHONS); do \
+		if ! $$python -c '' 2>/dev/null; then echo "no $$python here: skipped"; continue; fi; \
+		found=yes; echo "== $$python"; \
+		$(MAKE) --no-print-directory test PYTHON="$$python" VENV="build/venv/$$(echo "$$python" | tr / _)" || exit 1; \
+	done; \
+	test -n "$$found" || { echo 'none of PYTHONS is on this machine: $(PYTHONS)' >&2; exit 1; }
+
+lint: $(READY) ## Check style and formatting
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(READY) ## Write the formatting that lint asks for, and the fixes that are safe
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: $(READY) ## Check types, twice: mypy and pyright
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+bench: $(READY) ## Measure, and print the figures
+	$(BIN)/python bench/run.py $(ARGS)
+
+clean: ## Remove everything that these targets made, .venv too
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installed when pyproject.toml has changed since. --group needs pip 25.1, and a new venv may bring an older one.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Everstep needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ": say `make PYTHON=python3.13 ...`")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
