@@ -1,0 +1,1 @@
+"""What is recorded, and how what comes next is told from it. Pure."""
