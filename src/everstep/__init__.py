@@ -1,0 +1,130 @@
+"""Durable execution for Python: ordinary `async` code that survives crashes, deploys and waits of months.
+
+Public names are loaded when they are first used, so that a cold start pays only for what it needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from everstep.context import Branch, Callback, DurableContext
+    from everstep.errors import (
+        BatchError,
+        CallbackError,
+        CallbackFailed,
+        CallbackSubmitterError,
+        CallbackTimeout,
+        ChildContextError,
+        DurableError,
+        ExecutionAlreadyStarted,
+        ExecutionFailed,
+        InvokeError,
+        OperationError,
+        PayloadTooLarge,
+        ReplayMismatch,
+        SerializationError,
+        ServiceError,
+        StepError,
+        StepInterrupted,
+        StepTimeout,
+        UsageError,
+    )
+    from everstep.handler import DurableHandler, durable
+    from everstep.operations.batch import BatchItem, BatchResult
+    from everstep.operations.completion import Completion
+    from everstep.retry import Retry
+    from everstep.serdes import JsonSerdes, Serdes
+    from everstep.service.embedded import Service
+    from everstep.step_context import StepContext, get_step_context
+    from everstep.waiting import as_completed, wait
+
+_HOME = {
+    "everstep.context": ("Branch", "Callback", "DurableContext"),
+    "everstep.errors": (
+        "BatchError",
+        "CallbackError",
+        "CallbackFailed",
+        "CallbackSubmitterError",
+        "CallbackTimeout",
+        "ChildContextError",
+        "DurableError",
+        "ExecutionAlreadyStarted",
+        "ExecutionFailed",
+        "InvokeError",
+        "OperationError",
+        "PayloadTooLarge",
+        "ReplayMismatch",
+        "SerializationError",
+        "ServiceError",
+        "StepError",
+        "StepInterrupted",
+        "StepTimeout",
+        "UsageError",
+    ),
+    "everstep.handler": ("DurableHandler", "durable"),
+    "everstep.operations.batch": ("BatchItem", "BatchResult"),
+    "everstep.operations.completion": ("Completion",),
+    "everstep.retry": ("Retry",),
+    "everstep.serdes": ("JsonSerdes", "Serdes"),
+    "everstep.service.embedded": ("Service",),
+    "everstep.step_context": ("StepContext", "get_step_context"),
+    "everstep.waiting": ("as_completed", "wait"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "BatchError",
+    "BatchItem",
+    "BatchResult",
+    "Branch",
+    "Callback",
+    "CallbackError",
+    "CallbackFailed",
+    "CallbackSubmitterError",
+    "CallbackTimeout",
+    "ChildContextError",
+    "Completion",
+    "DurableContext",
+    "DurableError",
+    "DurableHandler",
+    "ExecutionAlreadyStarted",
+    "ExecutionFailed",
+    "InvokeError",
+    "JsonSerdes",
+    "OperationError",
+    "PayloadTooLarge",
+    "ReplayMismatch",
+    "Retry",
+    "Serdes",
+    "SerializationError",
+    "Service",
+    "ServiceError",
+    "StepContext",
+    "StepError",
+    "StepInterrupted",
+    "StepTimeout",
+    "UsageError",
+    "__version__",
+    "as_completed",
+    "durable",
+    "get_step_context",
+    "wait",
+]
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module 'everstep' has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

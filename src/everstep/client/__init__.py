@@ -1,0 +1,1 @@
+"""The service as the SDK uses it: two calls, and the transports that carry them."""

@@ -1,0 +1,331 @@
+"""`@durable`: a handler as a function that any of the three homes can run.
+
+Rule: one handler object holds no state but its parked executions. On AWS Lambda it is the function's entry point
+`(event, context)`; embedded and self-hosted services call `invoke`. Both run the same engine.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast, overload
+
+from everstep.errors import DurableError, ServiceError, UsageError
+from everstep.failures import describe
+from everstep.protocol.ids import execution_id
+from everstep.protocol.limits import MAX_RESULT_SYNC
+from everstep.protocol.shapes import TERMINAL, InvocationOutput, Operation, OperationUpdate
+from everstep.serdes import Serdes, parameter_annotation, result_serdes, serdes_for
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from everstep.client.api import DurableClient
+    from everstep.client.function import Invocation
+    from everstep.context import DurableContext
+    from everstep.runtime.engine import Engine
+
+I = TypeVar("I")  # noqa: E741  # input
+O = TypeVar("O")  # noqa: E741  # output
+
+_LARGEST_RESULT = MAX_RESULT_SYNC - 50
+DEFAULT_WARM_EXECUTIONS = 256
+
+
+class State(Protocol):
+    """The recorded state that an invocation brings. Operations are in the order in which they began."""
+
+    def count(self) -> int | None:
+        """How many operations there are; None if that can't be told without reading them all."""
+        ...
+
+    def get(self, operation_id: str, place: int) -> Operation | None:
+        """One operation. place: where it was in the order when last seen."""
+        ...
+
+    async def all(self, client: DurableClient) -> Mapping[str, Operation]:
+        """Everything, fetching further pages; a mapping of the caller's own."""
+        ...
+
+
+class _MappingState:
+    """State in the memory of this process, as an embedded service keeps it."""
+
+    def __init__(self, operations: Mapping[str, Operation]) -> None:
+        self._operations = operations
+
+    def count(self) -> int:
+        return len(self._operations)
+
+    def get(self, operation_id: str, place: int) -> Operation | None:
+        del place
+        return self._operations.get(operation_id)
+
+    async def all(self, client: DurableClient) -> Mapping[str, Operation]:
+        del client
+        return dict(self._operations)
+
+
+class DurableHandler(Generic[I, O]):
+    """A handler that survives crashes. Made by `@durable`; run by AWS Lambda, by `everstep.Service`, or by a test."""
+
+    def __init__(
+        self,
+        function: Callable[[I, DurableContext], Coroutine[object, object, O]],
+        *,
+        name: str | None = None,
+        client: object | None = None,
+        warm_executions: int = DEFAULT_WARM_EXECUTIONS,
+        input_serdes: Serdes[I] | None = None,
+        output_serdes: Serdes[O] | None = None,
+    ) -> None:
+        _check_handler(function)
+        if warm_executions < 0:
+            raise UsageError(f"warm_executions is {warm_executions}; the least is 0, which switches warm resume off")
+        self.function = function
+        self.name = name or function.__name__
+        self.warm_executions = warm_executions
+        self.__name__ = function.__name__
+        self.__qualname__ = function.__qualname__
+        self.__module__ = function.__module__
+        self.__doc__ = function.__doc__
+        self._given_client = client
+        self._client: DurableClient | None = None
+        self._input = input_serdes
+        self._output = output_serdes
+        self._parked: OrderedDict[str, Engine] = OrderedDict()
+        self._host: asyncio.AbstractEventLoop | None = None
+
+    def __repr__(self) -> str:
+        return f"<durable handler {self.__module__}.{self.__qualname__}>"
+
+    # -- AWS Lambda ------------------------------------------------------------
+
+    def __call__(self, event: object, context: object) -> dict[str, object]:
+        """The entry point on AWS Lambda: one invocation, with the service as the environment names it.
+
+        Raises UsageError if the event is not a durable invocation, and what made the invocation fail if trying again may help.
+        """
+        import asyncio
+
+        from everstep.client.event import output_for_lambda, read_event
+
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            raise UsageError("a Lambda handler was called inside a running event loop: await `handler.invoke(...)` there instead")
+        if self._host is None or self._host.is_closed():
+            self._host = asyncio.new_event_loop()
+        invocation = read_event(event)
+        run = self._run(invocation.arn, invocation.checkpoint_token, invocation, self._lambda_client(), context)
+        return output_for_lambda(self._host.run_until_complete(_and_a_turn(run)))
+
+    # -- services --------------------------------------------------------------
+
+    def encode_input(self, value: I) -> str:
+        """The input as the JSON text that an execution is started with. Raises SerializationError."""
+        return self._input_serdes().serialize(value)
+
+    def decode_output(self, text: str | None) -> O:
+        """The result of an execution, from its JSON text."""
+        if text is None:
+            return cast("O", None)
+        return self._output_serdes().deserialize(text)
+
+    async def invoke(self, invocation: Invocation, client: DurableClient) -> InvocationOutput:
+        """One invocation by a service in this process. Raises what made it fail, if trying again may help."""
+        state = _MappingState(invocation.operations)
+        return await self._run(invocation.arn, invocation.checkpoint_token, state, client, None)
+
+    def drop_parked(self) -> None:
+        """Forget all parked executions: each is replayed when it is invoked again."""
+        while self._parked:
+            self._parked.popitem()[1].drop()
+
+    # -- one invocation --------------------------------------------------------
+
+    async def _run(self, arn: str, token: str, state: State, client: DurableClient, lambda_context: object) -> InvocationOutput:
+        parked = self._parked.pop(arn, None)
+        news: Sequence[Operation] | None = None
+        if parked is not None:
+            news = news_for(parked, state)
+            if news is None:
+                parked.drop()
+        program: Coroutine[object, object, str] | None = None
+        if parked is not None and news is not None:
+            engine = parked
+        else:
+            try:
+                engine, program = await self._begin(arn, state, client)
+            except UsageError as error:
+                return InvocationOutput(status="FAILED", error=describe(error))
+            except ServiceError as error:
+                return _failed_or_raise(error)
+        engine.lambda_context = lambda_context
+        try:
+            outcome = await engine.run(client=client, token=token, program=program, news=news or ())
+        except ServiceError as error:
+            return _failed_or_raise(error)
+        if outcome == "pending":
+            self._park(engine)
+            return InvocationOutput(status="PENDING")
+        try:
+            return await self._ended(engine)
+        finally:
+            engine.drop()
+
+    async def _begin(self, arn: str, state: State, client: DurableClient) -> tuple[Engine, Coroutine[object, object, str]]:
+        """An engine that starts from what is recorded."""
+        from everstep.context import DurableContext
+        from everstep.replay.journal import Journal
+        from everstep.runtime.engine import Engine
+
+        operations = await state.all(client)
+        execution = operations.get(execution_id(arn))
+        if execution is None:
+            raise UsageError(f"the recorded state of {arn} has no EXECUTION operation: is it a durable execution's?")
+        event = self._event(execution)
+        engine = Engine(arn=arn, journal=Journal(operations), begun_at=execution.start_timestamp)
+        return engine, self._program(event, DurableContext(engine, engine.root_scope.node))
+
+    async def _program(self, event: I, context: DurableContext) -> str:
+        return self._output_serdes().serialize(await self.function(event, context))
+
+    def _event(self, execution: Operation) -> I:
+        """The handler's input. Raises UsageError if it is not of the annotated type."""
+        details = execution.execution_details
+        serdes = self._input_serdes()
+        text = details.input_payload if details is not None else None
+        try:
+            return serdes.deserialize("{}" if text is None else text)
+        except DurableError as error:
+            if text is None:
+                raise UsageError(f"the execution was started without an input, and {self!r} needs one: {error}") from error
+            raise
+
+    async def _ended(self, engine: Engine) -> InvocationOutput:
+        import asyncio
+
+        try:
+            text = engine.result()
+        except (Exception, asyncio.CancelledError) as error:
+            return InvocationOutput(status="FAILED", error=describe(error))
+        if len(text) * 4 > _LARGEST_RESULT and len(text.encode()) > _LARGEST_RESULT:
+            update = OperationUpdate(id="execution-result", type="EXECUTION", action="SUCCEED", payload=text)
+            try:
+                await engine.settle(update)
+            except ServiceError as error:
+                return _failed_or_raise(error)
+            return InvocationOutput(status="SUCCEEDED", result="")
+        return InvocationOutput(status="SUCCEEDED", result=text)
+
+    def _park(self, engine: Engine) -> None:
+        if self.warm_executions == 0 or engine.is_stale:
+            engine.drop()
+            return
+        self._parked[engine.arn] = engine
+        while len(self._parked) > self.warm_executions:
+            self._parked.popitem(last=False)[1].drop()
+
+    def _lambda_client(self) -> DurableClient:
+        if self._client is None:
+            from everstep.client.choose import client_from
+
+            self._client = client_from(self._given_client)
+        return self._client
+
+    def _input_serdes(self) -> Serdes[I]:
+        if self._input is None:
+            self._input = cast("Serdes[I]", serdes_for(parameter_annotation(self.function, 0)))
+        return self._input
+
+    def _output_serdes(self) -> Serdes[O]:
+        if self._output is None:
+            self._output = cast("Serdes[O]", result_serdes(self.function))
+        return self._output
+
+
+@overload
+def durable(function: Callable[[I, DurableContext], Coroutine[object, object, O]], /) -> DurableHandler[I, O]: ...
+@overload
+def durable(
+    *, name: str | None = None, client: object | None = None, warm_executions: int = DEFAULT_WARM_EXECUTIONS
+) -> Callable[[Callable[[I, DurableContext], Coroutine[object, object, O]]], DurableHandler[I, O]]: ...
+def durable(
+    function: Callable[[I, DurableContext], Coroutine[object, object, O]] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    client: object | None = None,
+    warm_executions: int = DEFAULT_WARM_EXECUTIONS,
+) -> DurableHandler[I, O] | Callable[[Callable[[I, DurableContext], Coroutine[object, object, O]]], DurableHandler[I, O]]:
+    """Make `async def handler(event, ctx)` durable.
+
+    The event is read as its annotation says, the result written as JSON. name: how services know the function; default:
+    its own. client: the service to talk to on AWS Lambda, a DurableClient or anything shaped like boto3's Lambda client
+    (its methods may be coroutines); default: AWS, as the environment says. warm_executions: how many suspended executions
+    stay in memory to be continued without replay; 0 switches that off. Raises UsageError if the function is not such a handler.
+    """
+
+    def decorate(handler: Callable[[I, DurableContext], Coroutine[object, object, O]]) -> DurableHandler[I, O]:
+        return DurableHandler(handler, name=name, client=client, warm_executions=warm_executions)
+
+    return decorate if function is None else decorate(function)
+
+
+def news_for(engine: Engine, state: State) -> list[Operation] | None:
+    """What changed since the engine was parked; None if it can't be continued: something else than the service went on meanwhile."""
+    journal = engine.journal
+    if state.count() != len(journal.operations):
+        return None
+    news: list[Operation] = []
+    for operation_id in engine.open:
+        known = journal.operations[operation_id]
+        current = state.get(operation_id, journal.place(operation_id))
+        if current is None:
+            return None
+        if current is known or current.status == known.status:
+            continue
+        if not is_made_by_service(known, current):
+            return None
+        news.append(current)
+    news.sort(key=lambda operation: journal.place(operation.id))
+    return news
+
+
+def is_made_by_service(known: Operation, current: Operation) -> bool:
+    """Whether a change can have come about without any handler running."""
+    match known.type:
+        case "WAIT" | "CALLBACK" | "CHAINED_INVOKE":
+            return current.status in TERMINAL
+        case "STEP":
+            return known.status == "PENDING" and current.status == "READY"
+        case "EXECUTION" | "CONTEXT":
+            return False
+
+
+async def _and_a_turn(run: Awaitable[InvocationOutput]) -> InvocationOutput:
+    """Give step bodies that were cancelled one turn of the loop to clean up: it stands still until the next invocation."""
+    import asyncio
+
+    output = await run
+    await asyncio.sleep(0)
+    return output
+
+
+def _failed_or_raise(error: ServiceError) -> InvocationOutput:
+    if error.is_retryable:
+        raise error
+    return InvocationOutput(status="FAILED", error=describe(error))
+
+
+def _check_handler(function: Callable[..., object]) -> None:
+    import inspect
+
+    if not inspect.iscoroutinefunction(function):
+        raise UsageError(f"{function!r} is not an `async def` function: a durable handler is `async def handler(event, ctx)`")
+    parameters = list(inspect.signature(function).parameters.values())
+    if len(parameters) != 2 or any(p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters):
+        raise UsageError(f"{function.__qualname__}{inspect.signature(function)} must take exactly two arguments: the event and the context")

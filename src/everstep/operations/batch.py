@@ -1,0 +1,179 @@
+"""The result of a map or parallel, and the text that is recorded of it.
+
+Rule: what is recorded holds every item's outcome and the reason of completion, so a replay returns the identical result.
+A text above the limit for contexts is replaced by a summary that names the items; their results then stay in the items'
+own records. Source: batch format that the official SDKs converge on ({"all": …, "completionReason": …}, summary above 256 KiB).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeAlias, TypeVar, cast
+
+import msgspec
+
+from everstep.errors import BatchError, ChildContextError, OperationError, SerializationError
+from everstep.failures import restore
+from everstep.operations.completion import CompletionReason
+from everstep.protocol.shapes import ErrorObject
+
+T = TypeVar("T")
+ItemStatus: TypeAlias = Literal["SUCCEEDED", "FAILED", "STARTED"]
+BatchKind: TypeAlias = Literal["Map", "Parallel"]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem(Generic[T]):
+    """One item or branch. index: its position in the input. STARTED: it had not ended when the batch was complete."""
+
+    index: int
+    status: ItemStatus
+    result: T | None = None
+    error: OperationError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult(Generic[T]):
+    """What became of all items that were started, by index. Iterating gives the results of those that succeeded."""
+
+    all: Sequence[BatchItem[T]]
+    completion_reason: CompletionReason
+
+    def succeeded(self) -> list[BatchItem[T]]:
+        return [item for item in self.all if item.status == "SUCCEEDED"]
+
+    def failed(self) -> list[BatchItem[T]]:
+        return [item for item in self.all if item.status == "FAILED"]
+
+    def started(self) -> list[BatchItem[T]]:
+        """Items that were still running when the batch was complete."""
+        return [item for item in self.all if item.status == "STARTED"]
+
+    def get_results(self) -> list[T]:
+        """Results of the items that succeeded, by index."""
+        return [cast("T", item.result) for item in self.all if item.status == "SUCCEEDED"]
+
+    def get_errors(self) -> list[OperationError]:
+        """Errors of the items that failed, by index."""
+        return [item.error for item in self.all if item.error is not None]
+
+    def throw_if_error(self) -> None:
+        """Raise the first failed item's error, which is then also a BatchError; nothing if none failed."""
+        for item in self.all:
+            if item.status == "FAILED":
+                error = item.error or OperationError()
+                recorded = ErrorObject(
+                    error_message=error.message,
+                    error_type=error.error_type,
+                    error_data=error.data,
+                    stack_trace=list(error.stack_trace) or None,
+                )
+                raise restore(recorded, BatchError)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.get_results())
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    @property
+    def has_failure(self) -> bool:
+        return any(item.status == "FAILED" for item in self.all)
+
+    @property
+    def status(self) -> Literal["SUCCEEDED", "FAILED"]:
+        """FAILED if any item failed, whatever was tolerated."""
+        return "FAILED" if self.has_failure else "SUCCEEDED"
+
+    @property
+    def success_count(self) -> int:
+        return sum(item.status == "SUCCEEDED" for item in self.all)
+
+    @property
+    def failure_count(self) -> int:
+        return sum(item.status == "FAILED" for item in self.all)
+
+    @property
+    def started_count(self) -> int:
+        return sum(item.status == "STARTED" for item in self.all)
+
+    @property
+    def total_count(self) -> int:
+        """Of the items that were started."""
+        return len(self.all)
+
+
+class RecordedItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An item as it is recorded. result: the item's own recorded text, as JSON inside the JSON."""
+
+    index: int
+    status: ItemStatus
+    result: msgspec.Raw | None = None
+    error: ErrorObject | None = None
+
+
+class RecordedBatch(msgspec.Struct, frozen=True, rename={"completion_reason": "completionReason"}):
+    all: Sequence[RecordedItem]
+    completion_reason: CompletionReason
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What is recorded instead of a batch that is too large. total_count: items that were started, which are the first ones."""
+
+    type: str
+    total_count: int
+    completion_reason: CompletionReason
+    started_indexes: Sequence[int] | None = None
+    started_count: int = 0
+    success_count: int = 0
+    failure_count: int = 0
+    status: str = "SUCCEEDED"
+
+
+def batch_text(items: Sequence[RecordedItem], reason: CompletionReason) -> str:
+    """What is recorded of a batch."""
+    return msgspec.json.encode(RecordedBatch(all=items, completion_reason=reason)).decode()
+
+
+def summary_text(kind: BatchKind, items: Sequence[RecordedItem], reason: CompletionReason) -> str:
+    """What is recorded of a batch whose items are too large to be repeated."""
+    failures = sum(item.status == "FAILED" for item in items)
+    started = [item.index for item in items if item.status == "STARTED"]
+    summary = Summary(
+        type=f"{kind}Result",
+        total_count=len(items),
+        completion_reason=reason,
+        started_indexes=started,
+        started_count=len(started),
+        success_count=len(items) - failures - len(started),
+        failure_count=failures,
+        status="FAILED" if failures else "SUCCEEDED",
+    )
+    return msgspec.json.encode(summary).decode()
+
+
+def read_batch(text: str, read_item: Callable[[int, str], T]) -> BatchResult[T]:
+    """The batch that `batch_text` wrote. read_item: (index, an item's recorded text) to its value. Raises SerializationError."""
+    try:
+        recorded = msgspec.json.decode(text, type=RecordedBatch)
+    except msgspec.MsgspecError as error:
+        raise SerializationError(f"the recorded result of a batch can't be read: {error}") from error
+    items = [
+        BatchItem(
+            index=item.index,
+            status=item.status,
+            result=read_item(item.index, bytes(item.result).decode()) if item.result is not None else None,
+            error=restore(item.error, ChildContextError) if item.error is not None or item.status == "FAILED" else None,
+        )
+        for item in recorded.all
+    ]
+    return BatchResult(items, recorded.completion_reason)
+
+
+def read_summary(text: str) -> Summary:
+    """The summary that `summary_text` wrote. Raises SerializationError."""
+    try:
+        return msgspec.json.decode(text, type=Summary)
+    except msgspec.MsgspecError as error:
+        raise SerializationError(f"the recorded summary of a batch can't be read: {error}") from error

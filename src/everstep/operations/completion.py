@@ -1,0 +1,77 @@
+"""When a map or parallel is complete.
+
+Rule: tolerance is looked at first, then whether everything has ended, then the number of successes. Without any criterion
+the first failure ends the batch. The percentage is of all items, and equal is still tolerated.
+Source: completion rules of the official Python SDK 3.0.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from everstep.errors import UsageError
+
+CompletionReason: TypeAlias = Literal["ALL_COMPLETED", "MIN_SUCCESSFUL_REACHED", "FAILURE_TOLERANCE_EXCEEDED"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """How many successes are enough, and how many failures too many.
+
+    min_successful: complete as soon as so many items have succeeded. Alone, it sets no limit on failures.
+    tolerated_failure_count, tolerated_failure_percentage (0 to 100): complete as soon as more have failed.
+    Nothing given: the first failure completes the batch. Raises UsageError on values out of range.
+    """
+
+    min_successful: int | None = None
+    tolerated_failure_count: int | None = None
+    tolerated_failure_percentage: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_successful is not None and self.min_successful < 1:
+            raise UsageError(f"min_successful is {self.min_successful}; the least is 1")
+        if self.tolerated_failure_count is not None and self.tolerated_failure_count < 0:
+            raise UsageError(f"tolerated_failure_count is {self.tolerated_failure_count}; the least is 0")
+        percentage = self.tolerated_failure_percentage
+        if percentage is not None and not (math.isfinite(percentage) and 0 <= percentage <= 100):
+            raise UsageError(f"tolerated_failure_percentage is {percentage}; it must lie between 0 and 100")
+
+    @staticmethod
+    def first_successful() -> Completion:
+        """One success is enough."""
+        return Completion(min_successful=1)
+
+    @staticmethod
+    def all_completed() -> Completion:
+        """Every item ends, whatever fails."""
+        return Completion(tolerated_failure_percentage=100)
+
+    @staticmethod
+    def all_successful() -> Completion:
+        """No failure is tolerated."""
+        return Completion(tolerated_failure_count=0, tolerated_failure_percentage=0)
+
+    def check_total(self, total: int) -> None:
+        """Raises UsageError if the batch can never be complete by its own criterion."""
+        if self.min_successful is not None and total and self.min_successful > total:
+            raise UsageError(f"min_successful is {self.min_successful}, but there are only {total} items")
+
+    def reason(self, *, succeeded: int, failed: int, total: int) -> CompletionReason | None:
+        """Why the batch is complete, or None while it is not."""
+        if self._exceeded(failed, total):
+            return "FAILURE_TOLERANCE_EXCEEDED"
+        if succeeded + failed >= total:
+            return "ALL_COMPLETED"
+        if self.min_successful is not None and succeeded >= self.min_successful:
+            return "MIN_SUCCESSFUL_REACHED"
+        return None
+
+    def _exceeded(self, failed: int, total: int) -> bool:
+        count, percentage = self.tolerated_failure_count, self.tolerated_failure_percentage
+        if count is None and percentage is None:
+            return self.min_successful is None and failed > 0
+        if count is not None and failed > count:
+            return True
+        return percentage is not None and total > 0 and failed * 100 / total > percentage

@@ -1,0 +1,153 @@
+"""Sends updates to the service: one owner of the token, one call in flight.
+
+Rule: whatever is queued while a call is in flight goes out together in the next one; there is no window to wait out. An
+update is urgent (somebody waits for it) or quiet: quiet ones linger a few milliseconds for an urgent one to leave with, so
+that a short step costs one round trip.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from secrets import token_hex
+
+from everstep.client.api import Checkpointed, DurableClient
+from everstep.errors import ServiceError
+from everstep.protocol.shapes import Operation, OperationUpdate
+from everstep.replay.batching import take_batch, update_bytes
+from everstep.runtime.spawn import spawn
+
+LINGER_S = 0.005
+_WAIT_ALREADY_OVER = "Cannot cancel a WAIT"  # the service's words, spec 3.5
+
+
+class Checkpointer:
+    """The queue of one invocation's updates and the token that orders them."""
+
+    def __init__(
+        self,
+        *,
+        host: asyncio.AbstractEventLoop,
+        client: DurableClient,
+        arn: str,
+        token: str,
+        recorded: Callable[[Sequence[Operation]], None],
+        failed: Callable[[BaseException], None],
+        revoked: Callable[[], None],
+    ) -> None:
+        """recorded: called with what changed, after each answer. failed: the invocation can't go on. revoked: it must end."""
+        self._host = host
+        self._client = client
+        self._arn = arn
+        self.token = token
+        self._recorded = recorded
+        self._failed = failed
+        self._revoked = revoked
+        self._queue: deque[tuple[OperationUpdate, int]] = deque()
+        self._urgent = False
+        self._lingering: asyncio.TimerHandle | None = None
+        self._in_flight: asyncio.Task[Checkpointed] | None = None
+        self._session = token_hex(8)
+        self.calls = 0
+        self.closed = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Everything that was sent is acknowledged, and nothing is queued."""
+        return self._in_flight is None and not self._queue and not self._urgent
+
+    @property
+    def in_flight(self) -> asyncio.Task[Checkpointed] | None:
+        return self._in_flight
+
+    def send(self, update: OperationUpdate, *, urgent: bool) -> None:
+        """Queue an update. Urgent: with the next call; else lingering, for up to LINGER_S, for one to leave with."""
+        self._queue.append((update, update_bytes(update)))
+        if urgent:
+            self.flush_soon()
+        elif self._lingering is None and not self._urgent:
+            self._lingering = self._host.call_later(LINGER_S, self.flush_soon)
+
+    def withdraw(self, operation_id: str) -> bool:
+        """Take back an update that has not left yet; whether there was one."""
+        for entry in self._queue:
+            if entry[0].id == operation_id:
+                self._queue.remove(entry)
+                return True
+        return False
+
+    def flush_soon(self) -> None:
+        """Send what is queued (nothing: an empty checkpoint, to learn what changed) at the end of this turn of the host's loop."""
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+        if not self._urgent:
+            self._urgent = True
+            if self._in_flight is None:
+                self._host.call_soon(self._flush)
+
+    def close(self) -> None:
+        """Send nothing any more. A call in flight ends by itself; its answer is not looked at."""
+        self.closed = True
+        self._queue.clear()
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+
+    def _flush(self) -> None:
+        if self.closed or self._in_flight is not None:
+            return
+        self._urgent = False
+        self._call(take_batch(self._queue))
+
+    def _call(self, batch: list[OperationUpdate]) -> None:
+        self.calls += 1
+        task = spawn(self._host, self._checkpoint(batch))
+        self._in_flight = task
+        if task.done():
+            self._answered(task)
+        else:
+            task.add_done_callback(self._answered)
+
+    async def _checkpoint(self, batch: list[OperationUpdate]) -> Checkpointed:
+        try:
+            answer = await self._client.checkpoint(self._arn, self.token, batch, f"{self._session}-{self.calls}")
+        except ServiceError as error:
+            if _WAIT_ALREADY_OVER not in str(error):
+                raise
+            # A timer fired while its cancellation was under way. The batch was refused as a whole, and the token is still good.
+            rest = [update for update in batch if update.action != "CANCEL"]
+            answer = await self._client.checkpoint(self._arn, self.token, rest, f"{self._session}-{self.calls}-again")
+        if not answer.next_marker or answer.token is None:
+            return answer
+        operations = list(answer.operations)
+        marker: str | None = answer.next_marker
+        while marker:
+            page = await self._client.get_state(self._arn, answer.token, marker)
+            operations.extend(page.operations)
+            marker = page.next_marker
+        return Checkpointed(token=answer.token, operations=operations)
+
+    def _answered(self, task: asyncio.Task[Checkpointed]) -> None:
+        self._in_flight = None
+        if self.closed:
+            if not task.cancelled():
+                task.exception()  # looked at, so that asyncio does not report it
+            return
+        if task.cancelled():
+            self._failed(asyncio.CancelledError())
+            return
+        error = task.exception()
+        if error is not None:
+            self._failed(error)
+            return
+        answer = task.result()
+        if answer.token is None:
+            self._revoked()
+            return
+        self.token = answer.token
+        if self._urgent or (self._queue and self._lingering is None):
+            self._urgent = True
+            self._host.call_soon(self._flush)
+        self._recorded(answer.operations)

@@ -1,0 +1,508 @@
+"""The engine of one execution in this process: it runs handler code to where it can go no further, then decides.
+
+Rules, in this order (ADR 0005):
+1. Handler code runs until it is quiescent.
+2. Recorded completions are delivered one at a time, in their order, with rule 1 between two of them.
+3. Only when none is left does live work begin: what was called and is not finished, in the order of the calls.
+4. When nothing runs here and everything sent is acknowledged, the invocation ends; the engine stays parked, and the next
+   invocation may continue it (warm resume).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from hashlib import blake2b
+from heapq import heappop, heappush
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+
+from everstep.client.api import DurableClient
+from everstep.errors import ReplayMismatch, UsageError
+from everstep.protocol.shapes import TERMINAL, Operation, OperationUpdate, WaitOptions
+from everstep.replay.journal import Journal, check_identity
+from everstep.runtime.checkpointer import Checkpointer
+from everstep.runtime.loop import DurableLoop, DurableTask, DurableTimer
+from everstep.runtime.scope import Scope, home_scope
+
+Outcome: TypeAlias = Literal["done", "pending"]
+_EXTERNAL = ("CALLBACK", "CHAINED_INVOKE")
+_FIRST_POLL_S, _LONGEST_POLL_S = 1.0, 15.0
+"""How often the service is asked about callbacks and invokes while other work keeps the invocation alive."""
+_LATE_S = 0.005
+"""The service may see a due time a little later than we do."""
+_OWN_FILES = f"{Path(__file__).parent.parent}{os.sep}"
+_ASYNCIO_FILES = f"{Path(asyncio.__file__).parent}{os.sep}"
+
+
+class LiveOperation(Protocol):
+    """An operation with work on this side, a step for one."""
+
+    def changed(self, record: Operation) -> None:
+        """Its record changed at the service, without being finished."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop whatever runs for it; its outcome is of no interest any more."""
+        ...
+
+
+class Engine:
+    """One execution, from its first invocation in this process until it ends or is dropped."""
+
+    def __init__(self, *, arn: str, journal: Journal, begun_at: float, clock: Callable[[], float] = time.time) -> None:
+        """begun_at: the execution's start, in ms since the epoch. clock: seconds since the epoch, of the host."""
+        self.arn = arn
+        self.is_stale = False
+        self.lambda_context: object = None
+        self._clock = clock
+        self.journal = journal
+        self.root_scope: Scope = home_scope(None)
+        self.loop = DurableLoop(self, self.root_scope, seed=hash_seed(arn))
+        self.dropped = False
+        self.begun_at = begun_at
+        self.failure: BaseException | None = None
+        self.open: set[str] = {operation.id for operation in journal.operations.values() if operation.status not in TERMINAL}
+        self._now_ms = begun_at
+        self._root: DurableTask[str] | None = None
+        self._due: list[tuple[float, int, int, asyncio.Future[object] | DurableTimer, Operation]] = []
+        self._deliveries = 0
+        self._begins: list[tuple[asyncio.Future[object] | DurableTimer, Callable[[], None]]] = []
+        self._awaiting: dict[str, list[asyncio.Future[object] | DurableTimer]] = {}
+        self._starting: dict[str, asyncio.Future[object]] = {}
+        self._unrecorded: set[str] = set()
+        self._external: set[str] = set()
+        self._live: dict[str, LiveOperation] = {}
+        self._running: set[asyncio.Future[object]] = set()
+        self._alarms: list[tuple[float, str]] = []
+        self._alarm: asyncio.TimerHandle | None = None
+        self._poll_s = _FIRST_POLL_S
+        self._advancing = False
+        # Of the current invocation:
+        self.host: asyncio.AbstractEventLoop
+        self.checkpointer: Checkpointer
+        self._finished: asyncio.Future[Outcome]
+
+    # -- one invocation --------------------------------------------------------
+
+    async def run(
+        self,
+        *,
+        client: DurableClient,
+        token: str,
+        program: Coroutine[object, object, str] | None = None,
+        news: Sequence[Operation] = (),
+    ) -> Outcome:
+        """Run one invocation on the current event loop: from the start (`program`), or on from where the last one parked.
+
+        news: what changed since. Returns "done" (see `result`) or "pending". Raises what made going on impossible: a
+        ServiceError, or CancelledError if the invocation itself was cancelled.
+        """
+        self.host = asyncio.get_running_loop()
+        self._finished = self.host.create_future()
+        self._poll_s = _FIRST_POLL_S
+        self.checkpointer = Checkpointer(
+            host=self.host,
+            client=client,
+            arn=self.arn,
+            token=token,
+            recorded=self._recorded,
+            failed=self._fail,
+            revoked=self._revoked,
+        )
+        if program is not None:
+            self._root = self.loop.new_task(program, self.root_scope, name="handler")
+        self.host.call_soon(self._recorded, news)
+        try:
+            return await self._finished
+        finally:
+            self.checkpointer.close()
+            if self._alarm is not None:
+                self._alarm.cancel()
+                self._alarm = None
+            if not self._finished.done() or self._finished.cancelled() or self._finished.exception() is not None:
+                self.drop()
+
+    def result(self) -> str:
+        """What the handler returned, as JSON text. Raises what it raised."""
+        assert self._root is not None
+        if self.failure is not None:
+            raise self.failure
+        return self._root.result()
+
+    async def settle(self, update: OperationUpdate) -> None:
+        """Send a last update of an execution that is done, and wait until it is acknowledged or the token is gone."""
+        self._finished = self.host.create_future()
+        self.checkpointer.closed = False
+        self.checkpointer.send(update, urgent=True)
+        try:
+            await self._finished
+        finally:
+            self.checkpointer.close()
+
+    def drop(self) -> None:
+        """Give the execution up in this process: nothing of it runs any more, here."""
+        if self.dropped:
+            return
+        self.dropped = True
+        for live in list(self._live.values()):
+            live.cancel()
+        self._live.clear()
+        self._awaiting.clear()
+        self._begins.clear()
+        self._due.clear()
+        self.loop.drop()
+
+    # -- what operations ask ---------------------------------------------------
+
+    def recorded(
+        self, operation_id: str, *, operation_type: str, sub_type: str, name: str | None, parent_id: str | None, name_is_inferred: bool
+    ) -> Operation | None:
+        """The record of an operation that is being called, checked to be the one the handler asks for."""
+        record = self.journal.operations.get(operation_id)
+        if record is not None:
+            try:
+                check_identity(
+                    record,
+                    operation_type=operation_type,
+                    sub_type=sub_type,
+                    name=name,
+                    name_is_inferred=name_is_inferred,
+                    parent_id=parent_id,
+                )
+            except ReplayMismatch as mismatch:
+                mismatch = ReplayMismatch(
+                    operation_id=mismatch.operation_id, recorded=mismatch.recorded, asked=mismatch.asked, where=calling_line()
+                )
+                self.failure = mismatch  # decided, whatever handler code catches
+                raise mismatch from None
+        return record
+
+    async def outcome(self, operation_id: str, begin: Callable[[], None] | None) -> Operation:
+        """The finished record, when its turn comes. begin: starts the live work, if it comes to that."""
+        record = self.journal.operations.get(operation_id)
+        if record is not None and record.status in TERMINAL and record.status != "CANCELLED":
+            if self._is_next(record):
+                return record
+            future = self.loop.create_future()
+            self._enqueue(future, record)
+        else:
+            future = self.loop.create_future()
+            self._awaiting.setdefault(operation_id, []).append(future)
+            if begin is not None:
+                self._begins.append((future, begin))
+            elif record is not None:
+                self.watch(record)  # begun elsewhere: a callback whose result is asked for
+        try:
+            answer = await future
+        except BaseException:
+            self._forget(operation_id, future)
+            raise
+        assert isinstance(answer, Operation)
+        return answer
+
+    async def begun(self, start: OperationUpdate) -> Operation:
+        """The record of an operation once the service has begun it (a callback has its id then), when its turn comes."""
+        operation_id = start.id
+        record = self.journal.operations.get(operation_id)
+        future = self.loop.create_future()
+        if record is None:
+            self._starting[operation_id] = future
+            self._begins.append((future, lambda: self.start(start)))
+        else:
+            key = (record.start_timestamp, self.journal.place(operation_id))
+            if self._is_next_key(key):
+                return record
+            self._enqueue_at(key, future, record)
+        try:
+            await future
+        except BaseException:
+            self._starting.pop(operation_id, None)
+            raise
+        return self.journal.operations[operation_id]
+
+    def send(self, update: OperationUpdate, *, urgent: bool) -> None:
+        """Queue an update; the first of an operation gives it its place in the order."""
+        self.journal.begin(update.id)
+        self.checkpointer.send(update, urgent=urgent)
+
+    def start(self, update: OperationUpdate) -> None:
+        """Send the START of an operation that the service carries out, unless it is recorded already."""
+        if update.id not in self.journal.operations:
+            self._unrecorded.add(update.id)
+            self.send(update, urgent=True)
+        else:
+            self.watch(self.journal.operations[update.id])
+
+    def enlist(self, operation_id: str, live: LiveOperation) -> None:
+        """Tell `live` about changes of its record, until it is finished."""
+        self._live[operation_id] = live
+
+    def delist(self, operation_id: str) -> None:
+        self._live.pop(operation_id, None)
+
+    def begin_again(self, operation_id: str, begin: Callable[[], None]) -> None:
+        """Queue live work of an operation that is still awaited (the next attempt of a step)."""
+        for waiting in self._awaiting.get(operation_id, ()):
+            self._begins.append((waiting, begin))
+            return
+
+    def running(self, body: asyncio.Future[object]) -> None:
+        """Count work that runs on the host for an operation; the invocation doesn't end before it has."""
+        self._running.add(body)
+
+    def ended(self, body: asyncio.Future[object]) -> None:
+        """That work has ended: go on, unless the engine is already about to."""
+        self._running.discard(body)
+        if not self._advancing and not self.dropped:
+            self._advance()
+
+    def fail(self, error: BaseException) -> None:
+        """End the invocation with this error, whatever handler code does."""
+        self._fail(error)
+
+    # -- timers of asyncio -----------------------------------------------------
+
+    @property
+    def durable_time(self) -> float:
+        return self._now_ms / 1000
+
+    @property
+    def durable_ms(self) -> float:
+        """The latest timestamp delivered to handler code, in ms since the epoch."""
+        return self._now_ms
+
+    def set_timer(self, timer: DurableTimer, delay: float, scope: Scope) -> None:
+        from everstep.operations.wait import timer_seconds
+
+        seconds = timer_seconds(delay)
+        timer.operation_id = operation_id = scope.next_timer_id()
+        parent_id = scope.node.operation_id
+        record = self.recorded(
+            operation_id, operation_type="WAIT", sub_type="Wait", name="timer", parent_id=parent_id, name_is_inferred=False
+        )
+        if record is not None and record.status in TERMINAL:
+            if record.status != "CANCELLED":  # what cancelled it then will cancel it again
+                self._enqueue(timer, record)
+            return
+
+        start = OperationUpdate(
+            id=operation_id,
+            parent_id=parent_id,
+            type="WAIT",
+            sub_type="Wait",
+            name="timer",
+            action="START",
+            wait_options=WaitOptions(wait_seconds=seconds),
+        )
+        self._awaiting.setdefault(operation_id, []).append(timer)
+        self._begins.append((timer, lambda: self.start(start)))
+
+    def cancel_timer(self, timer: DurableTimer) -> None:
+        self._forget(timer.operation_id, timer)
+        self.cancel_wait(timer.operation_id)
+
+    def cancel_wait(self, operation_id: str) -> None:
+        """Tell the service, with the next call, that nobody waits for this any more."""
+        if self.dropped:
+            return
+        record = self.journal.operations.get(operation_id)
+        if record is None:
+            sent = operation_id in self._unrecorded and not self.checkpointer.withdraw(operation_id)
+            self._unrecorded.discard(operation_id)
+            if not sent:
+                return
+        elif record.status in TERMINAL:
+            return
+        self.send(OperationUpdate(id=operation_id, type="WAIT", action="CANCEL"), urgent=False)
+
+    # -- the order of things ---------------------------------------------------
+
+    def _is_next(self, record: Operation) -> bool:
+        return self._is_next_key(self.journal.key(record))
+
+    def _is_next_key(self, key: tuple[float, int]) -> bool:
+        """Whether a completion may be handed to the running task at once: nothing else can run, and nothing comes before it."""
+        if self.loop.has_ready or (self._due and self._due[0][:2] < key):
+            return False
+        self._now_ms = max(self._now_ms, key[0])
+        return True
+
+    def _enqueue(self, target: asyncio.Future[object] | DurableTimer, record: Operation) -> None:
+        self._enqueue_at(self.journal.key(record), target, record)
+
+    def _enqueue_at(self, key: tuple[float, int], target: asyncio.Future[object] | DurableTimer, record: Operation) -> None:
+        self._deliveries += 1
+        heappush(self._due, (*key, self._deliveries, target, record))
+
+    def _forget(self, operation_id: str, target: asyncio.Future[object] | DurableTimer) -> None:
+        """Nobody waits for this any more."""
+        waiting = self._awaiting.get(operation_id)
+        if waiting is None or target not in waiting:
+            return
+        waiting.remove(target)
+        if waiting:
+            return
+        del self._awaiting[operation_id]
+        self._external.discard(operation_id)
+        live = self._live.pop(operation_id, None)
+        if live is not None:
+            live.cancel()
+
+    def _recorded(self, operations: Sequence[Operation]) -> None:
+        self._advancing = True  # nothing is delivered before all of it is known
+        for operation in operations:
+            if self.journal.absorb(operation):
+                self._absorbed(operation)
+        self._advance()
+
+    def _absorbed(self, operation: Operation) -> None:
+        operation_id = operation.id
+        self._unrecorded.discard(operation_id)
+        starting = self._starting.pop(operation_id, None)
+        if starting is not None:
+            self._enqueue_at((operation.start_timestamp, self.journal.place(operation_id)), starting, operation)
+        if operation.status in TERMINAL:
+            self.open.discard(operation_id)
+            self._external.discard(operation_id)
+            self._live.pop(operation_id, None)
+            if operation.status != "CANCELLED":
+                for target in self._awaiting.pop(operation_id, ()):
+                    self._enqueue(target, operation)
+            return
+        self.open.add(operation_id)
+        if operation_id in self._awaiting:
+            self.watch(operation)
+        live = self._live.get(operation_id)
+        if live is not None:
+            live.changed(operation)
+
+    def watch(self, record: Operation) -> None:
+        """Note when an awaited operation may finish without us, for the case that other work still runs then."""
+        due: float | None = None
+        if record.wait_details is not None:
+            due = record.wait_details.scheduled_end_timestamp
+        elif record.step_details is not None:
+            due = record.step_details.next_attempt_timestamp
+        elif record.type in _EXTERNAL:
+            self._external.add(record.id)
+        if due is not None:
+            heappush(self._alarms, (due, record.id))
+
+    def _advance(self) -> None:
+        if self.dropped or self._finished.done():
+            return
+        self._advancing = True
+        loop, due = self.loop, self._due
+        try:
+            while True:
+                loop.run_ready()
+                assert self._root is not None
+                if self._root.done() or self.failure is not None:
+                    break
+                if due:
+                    ended_at, _, _, target, record = heappop(due)
+                    self._now_ms = max(self._now_ms, ended_at)
+                    if isinstance(target, DurableTimer):
+                        loop.fire(target)
+                    elif not target.done():
+                        target.set_result(record)
+                elif self._begins:
+                    begins, self._begins = self._begins, []
+                    for target, begin in begins:
+                        if not (target.cancelled() if isinstance(target, DurableTimer) else target.done()):
+                            begin()
+                else:
+                    break
+        finally:
+            self._advancing = False
+        self._decide()
+
+    def _decide(self) -> None:
+        assert self._root is not None
+        if self._root.done() or self.failure is not None:
+            self._finished.set_result("done")
+        elif self._running or not self.checkpointer.is_idle:
+            if not self._running and self.checkpointer.in_flight is None:
+                self.checkpointer.flush_soon()
+            self._set_alarm()
+        elif any(self._is_pending(operation_id) for operation_id in self._awaiting):
+            self._finished.set_result("pending")
+        else:
+            self.failure = UsageError(
+                "the handler waits for something that no operation will bring about (an event nobody sets, a future nobody "
+                "completes, a queue nobody fills). Wait for steps, waits, callbacks, invokes or tasks that do."
+            )
+            self._finished.set_result("done")
+
+    def _is_pending(self, operation_id: str) -> bool:
+        """Whether the service will go on with this operation by itself."""
+        record = self.journal.operations.get(operation_id)
+        if record is None:
+            return False
+        if record.type == "STEP":
+            return record.status == "PENDING"
+        return record.status == "STARTED" and record.type != "CONTEXT"
+
+    def _set_alarm(self) -> None:
+        """While work runs here, ask the service at the time when something else may have finished."""
+        if not self._running:
+            return
+        alarms = self._alarms
+        while alarms and not self._is_due_at(alarms[0][1], alarms[0][0]):
+            heappop(alarms)
+        delay = max(_LATE_S, alarms[0][0] / 1000 - self._clock()) if alarms else None
+        if self._external:
+            delay = self._poll_s if delay is None else min(delay, self._poll_s)
+        if delay is None:
+            return
+        at = self.host.time() + delay
+        if self._alarm is not None:
+            if self._alarm.when() <= at:
+                return
+            self._alarm.cancel()
+        self._alarm = self.host.call_at(at, self._ask)
+
+    def _is_due_at(self, operation_id: str, due: float) -> bool:
+        """Whether the service is to act on an awaited operation at that time."""
+        record = self.journal.operations[operation_id]
+        if operation_id not in self._awaiting or record.status not in ("STARTED", "PENDING"):
+            return False
+        wait, step = record.wait_details, record.step_details
+        return due in (wait and wait.scheduled_end_timestamp, step and step.next_attempt_timestamp)
+
+    def _ask(self) -> None:
+        self._alarm = None
+        if self._external:
+            self._poll_s = min(self._poll_s * 2, _LONGEST_POLL_S)
+        self.checkpointer.flush_soon()
+
+    # -- ends ------------------------------------------------------------------
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._finished.done():
+            self._finished.set_exception(error)
+
+    def _revoked(self) -> None:
+        """The service took the token back: the execution is closed or pausing, and this invocation has to end."""
+        if not self._finished.done():
+            self._finished.set_result("pending")
+            self.is_stale = True
+
+
+def hash_seed(arn: str) -> int:
+    return int.from_bytes(blake2b(arn.encode(), digest_size=6).digest(), "big")
+
+
+def calling_line() -> str | None:
+    """The "file:line" of the innermost frame of user code on the stack."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        if not filename.startswith(_OWN_FILES) and not filename.startswith(_ASYNCIO_FILES):
+            return f"{filename}:{frame.f_lineno}"
+        frame = frame.f_back
+    return None

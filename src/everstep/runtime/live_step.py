@@ -1,0 +1,205 @@
+"""A step with work on this side: its attempts run on the host's loop, or in a thread for a plain function.
+
+Rule: at most one attempt runs at a time, and what it came to is sent once. Handler code learns of it when the record comes
+back, never before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
+from dataclasses import dataclass
+from inspect import CO_COROUTINE, isawaitable, iscoroutinefunction
+from random import random
+from typing import cast
+
+from everstep.errors import PayloadTooLarge, StepInterrupted, StepTimeout, UsageError
+from everstep.failures import describe
+from everstep.operations.step import AwaitRetry, Interrupted, RunAttempt, Semantics, decide
+from everstep.protocol.limits import MAX_OPERATION_PAYLOAD
+from everstep.protocol.shapes import ErrorObject, Operation, OperationAction, OperationUpdate, StepOptions
+from everstep.retry import Retry, RetryStrategy, next_delay
+from everstep.runtime.engine import Engine
+from everstep.runtime.spawn import spawn
+from everstep.serdes import Serdes
+from everstep.step_context import StepContext, current_step
+
+
+@dataclass(slots=True)
+class StepCall:
+    """A step as it was called. timeout: seconds per attempt."""
+
+    operation_id: str
+    parent_id: str | None
+    name: str | None
+    body: Callable[..., object]
+    arguments: tuple[object, ...]
+    retry: Retry | RetryStrategy
+    semantics: Semantics
+    timeout: float | None
+    serdes: Serdes[object]
+
+
+class LiveStep:
+    """A step that is not finished."""
+
+    __slots__ = ("_attempt", "_awaits_start", "_body", "_call", "_context", "_engine", "_stopped")
+
+    def __init__(self, engine: Engine, call: StepCall, context: Context) -> None:
+        """context: the context variables that the body sees, a copy of the handler's."""
+        self._engine = engine
+        self._call = call
+        self._context = context
+        self._attempt = 0
+        self._awaits_start = False
+        self._body: asyncio.Future[object] | None = None
+        self._stopped = False
+
+    def begin(self) -> None:
+        """Do what the record calls for: run an attempt, or decide about one that was cut off."""
+        engine, call = self._engine, self._call
+        engine.enlist(call.operation_id, self)
+        recorded = engine.journal.operations.get(call.operation_id)
+        match decide(recorded, call.semantics):
+            case RunAttempt(attempt=attempt, begin=begin):
+                self._attempt = attempt
+                if begin and call.semantics == "at_most_once":
+                    self._awaits_start = True  # the body runs once START is recorded
+                    self._send("START", urgent=True)
+                    return
+                if begin:
+                    self._send("START", urgent=False)
+                self._run()
+            case Interrupted(attempt=attempt):
+                self._attempt = attempt
+                self._failed(StepInterrupted(f"attempt {attempt} of the step was interrupted before its outcome was recorded"))
+            case AwaitRetry():
+                assert recorded is not None
+                engine.watch(recorded)
+
+    def changed(self, record: Operation) -> None:
+        """Go on when START is recorded, or when the next attempt is due."""
+        if record.status == "READY":
+            self._engine.begin_again(self._call.operation_id, self.begin)
+        elif record.status == "STARTED" and self._awaits_start:
+            self._awaits_start = False
+            self._run()
+
+    def cancel(self) -> None:
+        """Stop the attempt that runs: an `async` body is cancelled, a thread is left to end by itself, unheard."""
+        self._stopped = True
+        body = self._body
+        if body is not None and not body.done():
+            body.cancel()
+            if not isinstance(body, asyncio.Task):
+                self._engine.ended(body)
+
+    # -- one attempt -----------------------------------------------------------
+
+    def _run(self) -> None:
+        call, engine = self._call, self._engine
+        self._context.run(current_step.set, StepContext(self._attempt, call.operation_id, call.name, engine.arn))
+        try:
+            coroutine = call.body(*call.arguments) if call.timeout is None and _is_async(call.body) else self._call_body()
+        except Exception as error:  # arguments that do not fit the body
+            self._failed(error)
+            return
+        body = spawn(engine.host, cast("Coroutine[object, object, object]", coroutine), self._context)
+        self._body = body
+        if body.done():
+            self._ended(body)
+        else:
+            engine.running(body)
+            body.add_done_callback(self._ended)
+
+    async def _call_body(self) -> object:
+        if self._call.timeout is None:
+            return await self._called()
+        limit = asyncio.timeout(self._call.timeout)
+        try:
+            async with limit:
+                return await self._called()
+        except TimeoutError:
+            if limit.expired():
+                raise StepTimeout(f"the attempt took longer than {self._call.timeout:g} s") from None
+            raise
+
+    async def _called(self) -> object:
+        call = self._call
+        if _is_async(call.body):
+            return await cast("Callable[..., Awaitable[object]]", call.body)(*call.arguments)
+        answer = await self._engine.host.run_in_executor(None, lambda: self._context.copy().run(call.body, *call.arguments))
+        return await cast("Awaitable[object]", answer) if isawaitable(answer) else answer
+
+    def _ended(self, body: asyncio.Future[object]) -> None:
+        self._body = None
+        if not self._stopped:
+            self._take(body)
+        self._engine.ended(body)
+
+    def _take(self, body: asyncio.Future[object]) -> None:
+        """Send what the attempt came to."""
+        if body.cancelled():
+            self._failed(StepInterrupted("the body of the step was cancelled from within"))
+            return
+        error = body.exception()
+        if isinstance(error, Exception):
+            self._failed(error)
+            return
+        if error is not None:
+            self._engine.fail(error)
+            return
+        try:
+            payload = self._call.serdes.serialize(body.result())
+            size = len(payload) if payload.isascii() else len(payload.encode())
+            if size > MAX_OPERATION_PAYLOAD:
+                what = f'the result of step "{self._call.name}"' if self._call.name else "the result of a step"
+                raise PayloadTooLarge(what, size, MAX_OPERATION_PAYLOAD, "Store it elsewhere in the step and return a reference to it.")
+        except Exception as refused:
+            self._send("FAIL", error=describe(refused), urgent=True)
+            return
+        self._send("SUCCEED", payload=payload, urgent=True)
+
+    def _failed(self, error: Exception) -> None:
+        try:
+            delay = None if isinstance(error, UsageError) else next_delay(self._call.retry, error, self._attempt, random())
+        except Exception as broken:  # the user's strategy failed: that is the step's failure now
+            broken.__context__ = error
+            error, delay = broken, None
+        if delay is None:
+            self._send("FAIL", error=describe(error), urgent=True)
+        else:
+            self._send("RETRY", error=describe(error), delay=delay, urgent=True)
+
+    def _send(
+        self,
+        action: OperationAction,
+        *,
+        urgent: bool,
+        payload: str | None = None,
+        error: ErrorObject | None = None,
+        delay: int | None = None,
+    ) -> None:
+        call = self._call
+        self._engine.send(
+            OperationUpdate(
+                id=call.operation_id,
+                type="STEP",
+                action=action,
+                parent_id=call.parent_id,
+                name=call.name,
+                sub_type="Step",
+                payload=payload,
+                error=error,
+                step_options=None if delay is None else StepOptions(next_attempt_delay_seconds=delay),
+            ),
+            urgent=urgent,
+        )
+
+
+def _is_async(body: Callable[..., object]) -> bool:
+    code = getattr(body, "__code__", None)
+    if code is not None:
+        return bool(code.co_flags & CO_COROUTINE)
+    return iscoroutinefunction(body) or iscoroutinefunction(getattr(body, "__call__", None))  # noqa: B004  # the bound method is looked at, not called

@@ -1,0 +1,29 @@
+"""What the body of a step may ask about the attempt that runs it."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from everstep.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """The running attempt. attempt: its number, from 1. name: the step's, if it has one."""
+
+    attempt: int
+    operation_id: str
+    name: str | None
+    execution_arn: str
+
+
+current_step: ContextVar[StepContext] = ContextVar("everstep_step")
+
+
+def get_step_context() -> StepContext:
+    """The attempt in whose body this is called. Raises UsageError anywhere else."""
+    try:
+        return current_step.get()
+    except LookupError:
+        raise UsageError("get_step_context() is for the body of a step (or submitter): nothing of the kind runs here") from None
