@@ -6,6 +6,7 @@ Rule: one handler object holds no state but its parked executions. On AWS Lambda
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast, overload
@@ -95,6 +96,8 @@ class DurableHandler(Generic[I, O]):
         self._output = output_serdes
         self._parked: OrderedDict[str, Engine] = OrderedDict()
         self._host: asyncio.AbstractEventLoop | None = None
+        self.clock: Callable[[], float] = time.time
+        """Seconds since the epoch. A test that moves the service's clock moves this one with it."""
 
     def __repr__(self) -> str:
         return f"<durable handler {self.__module__}.{self.__qualname__}>"
@@ -187,7 +190,7 @@ class DurableHandler(Generic[I, O]):
         if execution is None:
             raise UsageError(f"the recorded state of {arn} has no EXECUTION operation: is it a durable execution's?")
         event = self._event(execution)
-        engine = Engine(arn=arn, journal=Journal(operations), begun_at=execution.start_timestamp)
+        engine = Engine(arn=arn, journal=Journal(operations), begun_at=execution.start_timestamp, clock=self.clock)
         return engine, self._program(event, DurableContext(engine, engine.root_scope.node))
 
     async def _program(self, event: I, context: DurableContext) -> str:

@@ -109,7 +109,7 @@ class RecordedItem(msgspec.Struct, frozen=True, omit_defaults=True):
 
     index: int
     status: ItemStatus
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     error: ErrorObject | None = None
 
 
@@ -163,7 +163,7 @@ def read_batch(text: str, read_item: Callable[[int, str], T]) -> BatchResult[T]:
         BatchItem(
             index=item.index,
             status=item.status,
-            result=read_item(item.index, bytes(item.result).decode()) if item.result is not None else None,
+            result=read_item(item.index, bytes(item.result).decode()) if isinstance(item.result, msgspec.Raw) else None,
             error=restore(item.error, ChildContextError) if item.error is not None or item.status == "FAILED" else None,
         )
         for item in recorded.all

@@ -179,7 +179,7 @@ class Batch:
         for item in items:
             recorded = self._engine.journal.operations.get(branch_id(self._call.operation_id, item.index))
             details = recorded.context_details if recorded is not None else None
-            result: msgspec.Raw | None = None
+            result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
             if item.status == "SUCCEEDED":
                 text = details.result if details is not None and details.result else None
                 if text is None:  # too large to be recorded in the branch: this one is too large as well

@@ -1,0 +1,31 @@
+"""Shared by all tests."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+
+class _Failing(logging.Handler):
+    """Collects what Everstep logs as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture(autouse=True)
+def no_errors_are_logged(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test in which Everstep logs an error fails, unless it is marked `logs_errors`."""
+    handler = _Failing()
+    logger = logging.getLogger("everstep")
+    logger.addHandler(handler)
+    yield
+    logger.removeHandler(handler)
+    if handler.records and request.node.get_closest_marker("logs_errors") is None:
+        pytest.fail("Everstep logged: " + "; ".join(record.getMessage() for record in handler.records))
