@@ -144,6 +144,8 @@ class DurableLoop(asyncio.AbstractEventLoop):
             if not task.done():
                 task._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio's own loops do
                 _close(task)
+            elif not task.cancelled():
+                task.exception()  # looked at: what matters of it is the handler's outcome
         self.tasks.clear()
         self._ready.clear()
 
