@@ -48,7 +48,7 @@ types: $(READY) ## Check types, twice: mypy and pyright
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: $(READY) ## Measure, and print the figures
-	$(BIN)/python bench/run.py $(ARGS)
+	$(BIN)/python -m bench.run $(ARGS)
 
 clean: ## Remove everything that these targets made, .venv too
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

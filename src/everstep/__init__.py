@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from everstep.context import Branch, Callback, DurableContext
+    from everstep.context import Branch, DurableContext
     from everstep.errors import (
         BatchError,
         CallbackError,
@@ -34,13 +34,14 @@ if TYPE_CHECKING:
     from everstep.operations.batch import BatchItem, BatchResult
     from everstep.operations.completion import Completion
     from everstep.retry import Retry
+    from everstep.runtime.perform import Callback
     from everstep.serdes import JsonSerdes, Serdes
     from everstep.service.embedded import Service
     from everstep.step_context import StepContext, get_step_context
     from everstep.waiting import as_completed, wait
 
 _HOME = {
-    "everstep.context": ("Branch", "Callback", "DurableContext"),
+    "everstep.context": ("Branch", "DurableContext"),
     "everstep.errors": (
         "BatchError",
         "CallbackError",
@@ -66,6 +67,7 @@ _HOME = {
     "everstep.operations.batch": ("BatchItem", "BatchResult"),
     "everstep.operations.completion": ("Completion",),
     "everstep.retry": ("Retry",),
+    "everstep.runtime.perform": ("Callback",),
     "everstep.serdes": ("JsonSerdes", "Serdes"),
     "everstep.service.embedded": ("Service",),
     "everstep.step_context": ("StepContext", "get_step_context"),

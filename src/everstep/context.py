@@ -7,29 +7,28 @@ by the code that it was given to (and by tasks which that code creates).
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar, TypeVarTuple, Unpack, cast, overload
 
 from everstep.durations import Duration, seconds_of
-from everstep.errors import StepError, UsageError
-from everstep.failures import restore
+from everstep.errors import UsageError
 from everstep.operations.batch import BatchKind, BatchResult
-from everstep.operations.callback import callback_error_kind, callback_failure, callback_options, submitter_failure
+from everstep.operations.callback import callback_error_kind, callback_options
 from everstep.operations.completion import Completion
-from everstep.operations.invoke import invoke_failure, invoke_options, invoke_payload
+from everstep.operations.invoke import invoke_options, invoke_payload
 from everstep.operations.naming import checked_sub_type, given_name, inferred_name
 from everstep.operations.step import Semantics, checked_semantics
 from everstep.operations.wait import wait_seconds
-from everstep.protocol.limits import MAX_NAME
-from everstep.protocol.shapes import CallbackOptions, OperationUpdate, WaitOptions
+from everstep.protocol.shapes import OperationUpdate
 from everstep.retry import DEFAULT_RETRY, Retry, RetryStrategy
+from everstep.runtime import perform
 from everstep.runtime.batch import Batch, BranchCall
 from everstep.runtime.child import Body, ContextCall, run_child
-from everstep.runtime.live_step import LiveStep, StepCall
+from everstep.runtime.live_step import StepCall
 from everstep.runtime.loop import DurableTask
+from everstep.runtime.perform import Callback
 from everstep.runtime.scope import Node, Scope, home_scope
 from everstep.serdes import PLAIN, Serdes, result_serdes, serdes_for
 
@@ -47,29 +46,6 @@ class Branch(Generic[T]):
 
     body: Callable[[DurableContext], Awaitable[T]]
     name: str
-
-
-class Callback(Generic[T]):
-    """A callback that an outside system completes by `callback_id`. Await it, or `result()`, for what that system sent."""
-
-    def __init__(self, engine: Engine, operation_id: str, callback_id: str, serdes: Serdes[T] | None) -> None:
-        self.callback_id = callback_id
-        self._engine = engine
-        self._operation_id = operation_id
-        self._serdes = serdes
-
-    async def result(self) -> T:
-        """The result that was sent. Raises CallbackFailed or CallbackTimeout."""
-        recorded = await self._engine.outcome(self._operation_id, None)
-        if recorded.status != "SUCCEEDED":
-            raise callback_failure(recorded)
-        text = recorded.callback_details.result if recorded.callback_details else None
-        if text is None or self._serdes is None:
-            return cast("T", text)
-        return self._serdes.deserialize(text)
-
-    def __await__(self) -> Generator[object, None, T]:
-        return self.result().__await__()
 
 
 class DurableContext:
@@ -154,7 +130,7 @@ class DurableContext:
             None if timeout is None else _positive("timeout", timeout),
             result_serdes(body) if serdes is None else cast("Serdes[object]", serdes),
         )
-        return _step(self._engine, call)
+        return perform.step(self._engine, call)
 
     # -- time ------------------------------------------------------------------
 
@@ -166,7 +142,7 @@ class DurableContext:
         scope = self._enter()
         seconds = wait_seconds(duration)
         label = None if name is None else given_name(name)
-        return _wait(self._engine, self._named(scope, "WAIT", "Wait", label), self._node.operation_id, label, seconds)
+        return perform.wait(self._engine, self._named(scope, "WAIT", "Wait", label), self._node.operation_id, label, seconds)
 
     # -- callbacks and invokes -------------------------------------------------
 
@@ -212,7 +188,7 @@ class DurableContext:
         label = None if name is None else given_name(name)
         operation_id = self._named(scope, "CALLBACK", "Callback", label)
         reader = serdes if serdes is not None else None if returns is None else cast("Serdes[T]", serdes_for(returns))
-        return _create_callback(self._engine, operation_id, self._node.operation_id, label, options, reader)
+        return perform.create_callback(self._engine, operation_id, self._node.operation_id, label, options, reader)
 
     @overload
     def wait_for_callback(
@@ -260,7 +236,8 @@ class DurableContext:
         """Create a callback, hand its id to `submitter(callback_id, *args)` as a retried step, and wait for the result.
 
         returns, serdes, timeout, heartbeat_timeout: see `create_callback`. retry: of the submitter, see `step`. The name is
-        the submitter's if none is given. Raises CallbackFailed, CallbackTimeout, or CallbackSubmitterError when the submitter failed for good.
+        the submitter's if none is given. Raises CallbackFailed, CallbackTimeout, or CallbackSubmitterError when the submitter
+        has failed for good.
         """
         scope = self._enter()
         options = callback_options(timeout, heartbeat_timeout)
@@ -269,9 +246,9 @@ class DurableContext:
         call = self._context_call(scope, "WaitForCallback", label, inferred, PLAIN)
         call.error = callback_error_kind
         strategy = DEFAULT_RETRY if retry is None else retry
-        reader = serdes if serdes is not None else None if returns is None else serdes_for(returns)
+        reader = cast("Serdes[object] | None", serdes) if returns is None else serdes_for(returns)
         child = home_scope(call.operation_id, self._node)
-        return _wait_for_callback(self._engine, call, child, submitter, args, options, strategy, cast("Serdes[object] | None", reader))
+        return perform.wait_for_callback(self._engine, call, child, submitter, args, options, strategy, reader)
 
     @overload
     def invoke(
@@ -310,7 +287,7 @@ class DurableContext:
             payload=text,
             chained_invoke_options=options,
         )
-        return _invoke(self._engine, update, PLAIN if returns is None else serdes_for(returns))
+        return perform.invoke(self._engine, update, PLAIN if returns is None else serdes_for(returns))
 
     # -- child contexts, map, parallel -----------------------------------------
 
@@ -476,101 +453,6 @@ class DurableContext:
         return batch.run()
 
 
-# -- what the coroutines do ----------------------------------------------------
-
-
-async def _step(engine: Engine, call: StepCall) -> object:
-    recorded = engine.journal.operations.get(call.operation_id)
-    if recorded is not None and recorded.end_timestamp is not None:
-        recorded = await engine.outcome(call.operation_id, None)
-    else:
-        live = LiveStep(engine, call, contextvars.copy_context())
-        recorded = await engine.outcome(call.operation_id, live.begin)
-    details = recorded.step_details
-    if recorded.status == "SUCCEEDED":
-        text = details.result if details is not None else None
-        return None if text is None else call.serdes.deserialize(text)
-    raise restore(details.error if details is not None else None, StepError)
-
-
-async def _wait(engine: Engine, operation_id: str, parent_id: str | None, name: str | None, seconds: int) -> None:
-    start = OperationUpdate(
-        id=operation_id,
-        type="WAIT",
-        sub_type="Wait",
-        action="START",
-        parent_id=parent_id,
-        name=name,
-        wait_options=WaitOptions(wait_seconds=seconds),
-    )
-    try:
-        await engine.outcome(operation_id, lambda: engine.start(start))
-    except asyncio.CancelledError:
-        engine.cancel_wait(operation_id)
-        raise
-
-
-async def _create_callback(
-    engine: Engine, operation_id: str, parent_id: str | None, name: str | None, options: CallbackOptions | None, serdes: Serdes[T] | None
-) -> Callback[T]:
-    start = OperationUpdate(
-        id=operation_id,
-        type="CALLBACK",
-        sub_type="Callback",
-        action="START",
-        parent_id=parent_id,
-        name=name,
-        callback_options=options,
-    )
-    recorded = await engine.begun(start)
-    callback_id = recorded.callback_details.callback_id if recorded.callback_details else None
-    assert callback_id is not None, "the service gives every callback an id"
-    return Callback(engine, operation_id, callback_id, serdes)
-
-
-async def _wait_for_callback(
-    engine: Engine,
-    call: ContextCall,
-    scope: Scope,
-    submitter: Callable[..., object],
-    args: tuple[object, ...],
-    options: CallbackOptions | None,
-    retry: Retry | RetryStrategy,
-    serdes: Serdes[object] | None,
-) -> object:
-    async def body(node: Node) -> str | None:
-        child = DurableContext(engine, node)
-        prefix = f"{call.name} " if call.name else ""
-        callback_id = scope.next_operation_id()
-        engine.recorded(
-            callback_id,
-            operation_type="CALLBACK",
-            sub_type="Callback",
-            name=_cut(f"{prefix}create callback id"),
-            parent_id=call.operation_id,
-            name_is_inferred=False,
-        )
-        callback: Callback[str | None] = await _create_callback(
-            engine, callback_id, call.operation_id, _cut(f"{prefix}create callback id"), options, None
-        )
-        try:
-            await child.step(submitter, callback.callback_id, *args, name=_cut(f"{prefix}submitter"), retry=retry)
-        except StepError as error:
-            raise submitter_failure(error) from None
-        return await callback.result()
-
-    text = await run_child(engine, call, scope, body)
-    return text if text is None or serdes is None else serdes.deserialize(cast("str", text))
-
-
-async def _invoke(engine: Engine, start: OperationUpdate, serdes: Serdes[object]) -> object:
-    recorded = await engine.outcome(start.id, lambda: engine.start(start))
-    if recorded.status != "SUCCEEDED":
-        raise invoke_failure(recorded)
-    text = recorded.chained_invoke_details.result if recorded.chained_invoke_details else None
-    return None if not text else serdes.deserialize(text)
-
-
 def takes_index(body: Callable[..., object]) -> bool:
     """Whether a map's body takes the index besides the context and the item."""
     parameters = [
@@ -587,7 +469,3 @@ def _positive(what: str, duration: Duration) -> float:
     if not seconds > 0:
         raise UsageError(f"{what} is {duration!r}; it must be more than zero")
     return seconds
-
-
-def _cut(name: str) -> str:
-    return name[:MAX_NAME]

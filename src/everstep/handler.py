@@ -19,9 +19,8 @@ from everstep.protocol.shapes import TERMINAL, InvocationOutput, Operation, Oper
 from everstep.serdes import Serdes, parameter_annotation, result_serdes, serdes_for
 
 if TYPE_CHECKING:
-    import asyncio
-
     from everstep.client.api import DurableClient
+    from everstep.client.event_state import EventState
     from everstep.client.function import Invocation
     from everstep.context import DurableContext
     from everstep.runtime.engine import Engine
@@ -95,7 +94,6 @@ class DurableHandler(Generic[I, O]):
         self._input = input_serdes
         self._output = output_serdes
         self._parked: OrderedDict[str, Engine] = OrderedDict()
-        self._host: asyncio.AbstractEventLoop | None = None
         self.clock: Callable[[], float] = time.time
         """Seconds since the epoch. A test that moves the service's clock moves this one with it."""
 
@@ -111,7 +109,9 @@ class DurableHandler(Generic[I, O]):
         """
         import asyncio
 
-        from everstep.client.event import output_for_lambda, read_event
+        from everstep.client.event import write_output
+        from everstep.client.event_state import EventState
+        from everstep.runtime.host import host_loop
 
         try:
             asyncio.get_running_loop()
@@ -119,11 +119,12 @@ class DurableHandler(Generic[I, O]):
             pass
         else:
             raise UsageError("a Lambda handler was called inside a running event loop: await `handler.invoke(...)` there instead")
-        if self._host is None or self._host.is_closed():
-            self._host = asyncio.new_event_loop()
-        invocation = read_event(event)
-        run = self._run(invocation.arn, invocation.checkpoint_token, invocation, self._lambda_client(), context)
-        return output_for_lambda(self._host.run_until_complete(_and_a_turn(run)))
+        run = self.run_event(EventState(event), self._lambda_client(), context)
+        return write_output(host_loop().run_until_complete(_and_a_turn(run)))
+
+    async def run_event(self, state: EventState, client: DurableClient, lambda_context: object = None) -> InvocationOutput:
+        """One invocation, from the event that Lambda brings. Raises what made it fail, if trying again may help."""
+        return await self._run(state.arn, state.checkpoint_token, state, client, lambda_context)
 
     # -- services --------------------------------------------------------------
 
@@ -167,6 +168,8 @@ class DurableHandler(Generic[I, O]):
             except ServiceError as error:
                 return _failed_or_raise(error)
         engine.lambda_context = lambda_context
+        if lambda_context is not None:
+            _make_calls_directly(client, engine)
         try:
             outcome = await engine.run(client=client, token=token, program=program, news=news or ())
         except ServiceError as error:
@@ -307,6 +310,13 @@ def is_made_by_service(known: Operation, current: Operation) -> bool:
             return known.status == "PENDING" and current.status == "READY"
         case "EXECUTION" | "CONTEXT":
             return False
+
+
+def _make_calls_directly(client: DurableClient, engine: Engine) -> None:
+    """On Lambda nothing but this execution runs on the loop: a client that blocks may do so while no step body runs."""
+    blocking = getattr(client, "blocking", None)
+    if blocking is not None:
+        blocking.alone = lambda: not engine.has_running
 
 
 async def _and_a_turn(run: Awaitable[InvocationOutput]) -> InvocationOutput:

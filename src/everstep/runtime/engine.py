@@ -260,6 +260,11 @@ class Engine:
         if not self._advancing and not self.dropped:
             self._advance()
 
+    @property
+    def has_running(self) -> bool:
+        """Whether any work runs on the host for an operation."""
+        return bool(self._running)
+
     def fail(self, error: BaseException) -> None:
         """End the invocation with this error, whatever handler code does."""
         self._fail(error)

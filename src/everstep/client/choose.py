@@ -1,0 +1,18 @@
+"""Which client a Lambda handler talks through: one that was given, or our own, as the environment says."""
+
+from __future__ import annotations
+
+from everstep.client.api import DurableClient
+
+
+def client_from(given: object | None) -> DurableClient:
+    """given: a DurableClient, anything shaped like boto3's Lambda client, or None for the environment's. Raises UsageError."""
+    if given is None:
+        from everstep.client.http import HttpClient
+
+        return HttpClient.from_environment()
+    if isinstance(given, DurableClient):
+        return given
+    from everstep.client.boto import BotoClient
+
+    return BotoClient(given)

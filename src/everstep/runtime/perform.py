@@ -1,0 +1,149 @@
+"""What the operations of a context do once they are awaited.
+
+Rule: each looks at what is recorded, lets the engine begin the live work when its turn comes, and makes the value or the
+error from the record alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Generator
+from typing import Generic, TypeVar, cast
+
+from everstep.errors import StepError
+from everstep.failures import restore
+from everstep.operations.callback import callback_failure, submitter_failure
+from everstep.operations.invoke import invoke_failure
+from everstep.protocol.limits import MAX_NAME
+from everstep.protocol.shapes import CallbackOptions, OperationUpdate, WaitOptions
+from everstep.retry import Retry, RetryStrategy
+from everstep.runtime.child import ContextCall, run_child
+from everstep.runtime.engine import Engine
+from everstep.runtime.live_step import LiveStep, StepCall
+from everstep.runtime.scope import Node, Scope
+from everstep.serdes import Serdes, result_serdes
+
+T = TypeVar("T")
+
+
+class Callback(Generic[T]):
+    """A callback that an outside system completes by `callback_id`. Await it, or `result()`, for what that system sent."""
+
+    def __init__(self, engine: Engine, operation_id: str, callback_id: str, serdes: Serdes[T] | None) -> None:
+        self.callback_id = callback_id
+        self._engine = engine
+        self._operation_id = operation_id
+        self._serdes = serdes
+
+    async def result(self) -> T:
+        """The result that was sent. Raises CallbackFailed or CallbackTimeout."""
+        recorded = await self._engine.outcome(self._operation_id, None)
+        if recorded.status != "SUCCEEDED":
+            raise callback_failure(recorded)
+        text = recorded.callback_details.result if recorded.callback_details else None
+        if text is None or self._serdes is None:
+            return cast("T", text)
+        return self._serdes.deserialize(text)
+
+    def __await__(self) -> Generator[object, None, T]:
+        return self.result().__await__()
+
+
+async def step(engine: Engine, call: StepCall) -> object:
+    recorded = engine.journal.operations.get(call.operation_id)
+    if recorded is not None and recorded.end_timestamp is not None:
+        recorded = await engine.outcome(call.operation_id, None)
+    else:
+        live = LiveStep(engine, call, contextvars.copy_context())
+        recorded = await engine.outcome(call.operation_id, live.begin)
+    details = recorded.step_details
+    if recorded.status == "SUCCEEDED":
+        text = details.result if details is not None else None
+        return None if text is None else call.serdes.deserialize(text)
+    raise restore(details.error if details is not None else None, StepError)
+
+
+async def wait(engine: Engine, operation_id: str, parent_id: str | None, name: str | None, seconds: int) -> None:
+    start = OperationUpdate(
+        id=operation_id,
+        type="WAIT",
+        sub_type="Wait",
+        action="START",
+        parent_id=parent_id,
+        name=name,
+        wait_options=WaitOptions(wait_seconds=seconds),
+    )
+    try:
+        await engine.outcome(operation_id, lambda: engine.start(start))
+    except asyncio.CancelledError:
+        engine.cancel_wait(operation_id)
+        raise
+
+
+async def create_callback(
+    engine: Engine, operation_id: str, parent_id: str | None, name: str | None, options: CallbackOptions | None, serdes: Serdes[T] | None
+) -> Callback[T]:
+    start = OperationUpdate(
+        id=operation_id,
+        type="CALLBACK",
+        sub_type="Callback",
+        action="START",
+        parent_id=parent_id,
+        name=name,
+        callback_options=options,
+    )
+    recorded = await engine.begun(start)
+    callback_id = recorded.callback_details.callback_id if recorded.callback_details else None
+    assert callback_id is not None, "the service gives every callback an id"
+    return Callback(engine, operation_id, callback_id, serdes)
+
+
+async def wait_for_callback(
+    engine: Engine,
+    call: ContextCall,
+    scope: Scope,
+    submitter: Callable[..., object],
+    args: tuple[object, ...],
+    options: CallbackOptions | None,
+    retry: Retry | RetryStrategy,
+    serdes: Serdes[object] | None,
+) -> object:
+    async def body(node: Node) -> str | None:
+        prefix = f"{call.name} " if call.name else ""
+        name = f"{prefix}create callback id"[:MAX_NAME]
+        callback_id = scope.next_operation_id()
+        engine.recorded(
+            callback_id, operation_type="CALLBACK", sub_type="Callback", name=name, parent_id=node.operation_id, name_is_inferred=False
+        )
+        callback: Callback[str | None] = await create_callback(engine, callback_id, node.operation_id, name, options, None)
+        name = f"{prefix}submitter"[:MAX_NAME]
+        step_id = scope.next_operation_id()
+        engine.recorded(step_id, operation_type="STEP", sub_type="Step", name=name, parent_id=node.operation_id, name_is_inferred=False)
+        submission = StepCall(
+            step_id,
+            node.operation_id,
+            name,
+            submitter,
+            (callback.callback_id, *args),
+            retry,
+            "at_least_once",
+            None,
+            result_serdes(submitter),
+        )
+        try:
+            await step(engine, submission)
+        except StepError as error:
+            raise submitter_failure(error) from None
+        return await callback.result()
+
+    text = await run_child(engine, call, scope, body)
+    return text if text is None or serdes is None else serdes.deserialize(cast("str", text))
+
+
+async def invoke(engine: Engine, start: OperationUpdate, serdes: Serdes[object]) -> object:
+    recorded = await engine.outcome(start.id, lambda: engine.start(start))
+    if recorded.status != "SUCCEEDED":
+        raise invoke_failure(recorded)
+    text = recorded.chained_invoke_details.result if recorded.chained_invoke_details else None
+    return None if not text else serdes.deserialize(text)
