@@ -17,7 +17,7 @@ import pytest
 ROOT: Final = Path(__file__).parent.parent
 SOURCE: Final = ROOT / "src" / "everstep"
 
-PURE: Final = ("protocol", "replay", "operations", "service.machine", "retry", "durations")
+PURE: Final = ("protocol", "replay", "operations", "service.machine", "retry", "polling", "durations")
 # fmt: off
 IMPURE: Final = frozenset({
     "asyncio", "concurrent", "http", "multiprocessing", "os", "random", "secrets", "select", "selectors", "shutil", "signal",
@@ -26,7 +26,7 @@ IMPURE: Final = frozenset({
 # fmt: on
 CLOCK_READS: Final = frozenset({"now", "today", "utcnow"})
 
-BASICS: Final = ("durations", "errors", "failures", "retry", "serdes")
+BASICS: Final = ("durations", "errors", "failures", "polling", "retry", "serdes")
 # layer -> what of everstep it may import; `errors` imports nothing and is open to all
 MAY_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
     "errors": (),
@@ -34,6 +34,7 @@ MAY_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
     "protocol": ("protocol",),
     "replay": ("errors", "protocol", "replay"),
     "retry": ("durations", "errors", "protocol"),
+    "polling": ("durations", "errors", "protocol", "retry"),
     "serdes": ("errors",),
     "failures": ("errors", "protocol"),
     "operations": (*BASICS, "operations", "protocol", "replay"),

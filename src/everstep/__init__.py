@@ -20,21 +20,27 @@ if TYPE_CHECKING:
         ExecutionAlreadyStarted,
         ExecutionFailed,
         InvokeError,
+        NoneSucceeded,
         OperationError,
         PayloadTooLarge,
         ReplayMismatch,
+        SagaError,
         SerializationError,
         ServiceError,
         StepError,
         StepInterrupted,
         StepTimeout,
         UsageError,
+        WaitForConditionError,
     )
     from everstep.handler import DurableHandler, durable
-    from everstep.operations.batch import BatchItem, BatchResult
-    from everstep.operations.completion import Completion
+    from everstep.operations.batch import BatchItem, BatchResult, TupleResult
+    from everstep.operations.combination import Selected, Settled
+    from everstep.operations.completion import Completion, Progress
+    from everstep.polling import Poll
     from everstep.retry import Retry
     from everstep.runtime.perform import Callback
+    from everstep.saga import Saga
     from everstep.serdes import JsonSerdes, Serdes
     from everstep.service.embedded import Service
     from everstep.step_context import StepContext, get_step_context
@@ -53,21 +59,27 @@ _HOME = {
         "ExecutionAlreadyStarted",
         "ExecutionFailed",
         "InvokeError",
+        "NoneSucceeded",
         "OperationError",
         "PayloadTooLarge",
         "ReplayMismatch",
+        "SagaError",
         "SerializationError",
         "ServiceError",
         "StepError",
         "StepInterrupted",
         "StepTimeout",
         "UsageError",
+        "WaitForConditionError",
     ),
     "everstep.handler": ("DurableHandler", "durable"),
-    "everstep.operations.batch": ("BatchItem", "BatchResult"),
-    "everstep.operations.completion": ("Completion",),
+    "everstep.operations.batch": ("BatchItem", "BatchResult", "TupleResult"),
+    "everstep.operations.combination": ("Selected", "Settled"),
+    "everstep.operations.completion": ("Completion", "Progress"),
+    "everstep.polling": ("Poll",),
     "everstep.retry": ("Retry",),
     "everstep.runtime.perform": ("Callback",),
+    "everstep.saga": ("Saga",),
     "everstep.serdes": ("JsonSerdes", "Serdes"),
     "everstep.service.embedded": ("Service",),
     "everstep.step_context": ("StepContext", "get_step_context"),
@@ -94,19 +106,28 @@ __all__ = [
     "ExecutionFailed",
     "InvokeError",
     "JsonSerdes",
+    "NoneSucceeded",
     "OperationError",
     "PayloadTooLarge",
+    "Poll",
+    "Progress",
     "ReplayMismatch",
     "Retry",
+    "Saga",
+    "SagaError",
+    "Selected",
     "Serdes",
     "SerializationError",
     "Service",
     "ServiceError",
+    "Settled",
     "StepContext",
     "StepError",
     "StepInterrupted",
     "StepTimeout",
+    "TupleResult",
     "UsageError",
+    "WaitForConditionError",
     "__version__",
     "as_completed",
     "durable",

@@ -104,6 +104,29 @@ class ChildContextError(OperationError):
     """The body of a child context, a map item or a parallel branch failed."""
 
 
+class WaitForConditionError(OperationError):
+    """A condition was not met within its polls or its time, or its check failed."""
+
+
+class NoneSucceeded(OperationError):
+    """Every member of an `any` failed. errors: theirs, in the order of the members."""
+
+    errors: Sequence[Exception] = ()
+
+
+class SagaError(DurableError):
+    """A saga was undone after a failure, and some of its compensations or clean-ups failed as well.
+
+    cause: what made the saga fail, None if it had succeeded. failures: of compensations and clean-ups, in the order they ran.
+    """
+
+    def __init__(self, cause: BaseException | None, failures: Sequence[Exception]) -> None:
+        self.cause, self.failures = cause, tuple(failures)
+        failed = "; ".join(f"{type(failure).__name__}: {failure}" for failure in failures)
+        after = f" after {type(cause).__name__}: {cause}" if cause is not None else ""
+        super().__init__(f"{len(self.failures)} of a saga's compensations and clean-ups failed{after}: {failed}")
+
+
 class InvokeError(OperationError):
     """A chained invoke failed, timed out or was stopped."""
 

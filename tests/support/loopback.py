@@ -81,6 +81,7 @@ class Loopback:
         self._run = Run(State(started.execution, started.records), list(started.events))
         self._answered: set[str] = set()
         self._changed: asyncio.Event
+        self._loop: asyncio.AbstractEventLoop
         self.answer: Callable[[Operation], tuple[float, Outcome] | None] = lambda _: None
         """What the outside does about a new callback: (after how many seconds, what), or nothing."""
 
@@ -88,6 +89,7 @@ class Loopback:
         """Until the execution is closed."""
         run, state = self._run, self._run.state
         self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._handler.clock = lambda: self._now() / 1000
         self._handler.drop_parked()
         while state.execution.status == "RUNNING":
@@ -111,7 +113,7 @@ class Loopback:
     # -- the service's side ----------------------------------------------------
 
     def _now(self) -> int:
-        return EPOCH_MS + round(asyncio.get_running_loop().time() * 1000)
+        return EPOCH_MS + round(self._loop.time() * 1000)
 
     def _absorb(self, transition: Transition) -> None:
         self._run.state.absorb(transition)

@@ -8,12 +8,34 @@ Source: completion rules of the official Python SDK 3.0.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from everstep.errors import UsageError
 
-CompletionReason: TypeAlias = Literal["ALL_COMPLETED", "MIN_SUCCESSFUL_REACHED", "FAILURE_TOLERANCE_EXCEEDED"]
+CompletionReason: TypeAlias = Literal[
+    "ALL_COMPLETED",
+    "MIN_SUCCESSFUL_REACHED",
+    "FAILURE_TOLERANCE_EXCEEDED",
+    "CUSTOM_COMPLETION_SUCCEEDED",
+    "CUSTOM_COMPLETION_FAILED",
+]
+Verdict: TypeAlias = Literal["SUCCEEDED", "FAILED"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a batch is. statuses: by index, of the items that were started; live: don't keep or change it."""
+
+    success_count: int
+    failure_count: int
+    total_count: int
+    statuses: Sequence[Literal["SUCCEEDED", "FAILED", "STARTED"]]
+
+    @property
+    def completed_count(self) -> int:
+        return self.success_count + self.failure_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +44,20 @@ class Completion:
 
     min_successful: complete as soon as so many items have succeeded. Alone, it sets no limit on failures.
     tolerated_failure_count, tolerated_failure_percentage (0 to 100): complete as soon as more have failed.
+    should_complete: a rule of your own instead: (progress) to "SUCCEEDED" or "FAILED" when the batch is complete, None while it
+    is not. It is asked before the first item is started and after each that ends, and has to decide the same on every replay.
     Nothing given: the first failure completes the batch. Raises UsageError on values out of range.
     """
 
     min_successful: int | None = None
     tolerated_failure_count: int | None = None
     tolerated_failure_percentage: float | None = None
+    should_complete: Callable[[Progress], Verdict | None] | None = None
 
     def __post_init__(self) -> None:
+        thresholds = (self.min_successful, self.tolerated_failure_count, self.tolerated_failure_percentage)
+        if self.should_complete is not None and thresholds != (None, None, None):
+            raise UsageError("should_complete is a rule of its own: give it without min_successful and tolerated failures")
         if self.min_successful is not None and self.min_successful < 1:
             raise UsageError(f"min_successful is {self.min_successful}; the least is 1")
         if self.tolerated_failure_count is not None and self.tolerated_failure_count < 0:
@@ -58,8 +86,11 @@ class Completion:
         if self.min_successful is not None and total and self.min_successful > total:
             raise UsageError(f"min_successful is {self.min_successful}, but there are only {total} items")
 
-    def reason(self, *, succeeded: int, failed: int, total: int) -> CompletionReason | None:
+    def reason(self, progress: Progress) -> CompletionReason | None:
         """Why the batch is complete, or None while it is not."""
+        succeeded, failed, total = progress.success_count, progress.failure_count, progress.total_count
+        if self.should_complete is not None:
+            return self._own_reason(self.should_complete, progress)
         if self._exceeded(failed, total):
             return "FAILURE_TOLERANCE_EXCEEDED"
         if succeeded + failed >= total:
@@ -67,6 +98,18 @@ class Completion:
         if self.min_successful is not None and succeeded >= self.min_successful:
             return "MIN_SUCCESSFUL_REACHED"
         return None
+
+    @staticmethod
+    def _own_reason(rule: Callable[[Progress], Verdict | None], progress: Progress) -> CompletionReason | None:
+        match rule(progress):
+            case "SUCCEEDED":
+                return "CUSTOM_COMPLETION_SUCCEEDED"
+            case "FAILED":
+                return "CUSTOM_COMPLETION_FAILED"
+            case None:
+                return "ALL_COMPLETED" if progress.completed_count >= progress.total_count else None
+            case other:
+                raise UsageError(f'should_complete answered {other!r}; it must answer "SUCCEEDED", "FAILED" or None')
 
     def _exceeded(self, failed: int, total: int) -> bool:
         count, percentage = self.tolerated_failure_count, self.tolerated_failure_percentage

@@ -7,9 +7,11 @@ an execution that the other began. Tasks and timers, which that SDK does not hav
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 
 
+@lru_cache(maxsize=16_384)
 def hashed(position: str) -> str:
     """The id of a position: BLAKE2b with its full digest, cut to 64 hexadecimal characters."""
     return blake2b(position.encode()).hexdigest()[:64]
@@ -33,6 +35,11 @@ def task_prefix(prefix: str, number: int) -> str:
 def timer_id(prefix: str, number: int) -> str:
     """The id of the `number`-th timer (from 1) that asyncio set inside a scope."""
     return hashed(f"{prefix}-timer-{number}")
+
+
+def keyed_id(prefix: str, key: str) -> str:
+    """The id of an operation that has a key of its own within a context, wherever it stands."""
+    return hashed(f"{prefix}-key-{key}")
 
 
 def execution_id(arn: str) -> str:

@@ -84,3 +84,22 @@ def check_identity(
 def _described(kind: str, name: str | None, parent_id: str | None) -> str:
     named = f'{kind} "{name}"' if name else f"an unnamed {kind}"
     return f"{named} inside {parent_id[:12]}…" if parent_id else named
+
+
+def visible_ids(operations: Mapping[str, Operation]) -> set[str]:
+    """The recorded operations that a replay comes past: not the EXECUTION, and not those inside contexts that need not run again.
+
+    operations: in the order in which they began, so that a context stands before its children.
+    """
+    shown: set[str] = set()
+    closed: set[str] = set()
+    for operation in operations.values():
+        details = operation.context_details
+        hidden = operation.parent_id in closed
+        if operation.type == "CONTEXT" and (
+            hidden or (operation.status in TERMINAL and not (details is not None and details.replay_children))
+        ):
+            closed.add(operation.id)
+        if not hidden and operation.type != "EXECUTION":
+            shown.add(operation.id)
+    return shown

@@ -18,26 +18,27 @@ from typing import cast
 import msgspec
 
 from everstep.errors import ChildContextError, OperationError
-from everstep.failures import restore
+from everstep.failures import describe, restore
 from everstep.operations.batch import (
     BatchItem,
     BatchKind,
     BatchResult,
     ItemStatus,
     RecordedItem,
+    TupleResult,
     batch_text,
     read_batch,
     read_summary,
     summary_text,
 )
-from everstep.operations.completion import Completion, CompletionReason
+from everstep.operations.completion import Completion, CompletionReason, Progress
 from everstep.protocol.ids import branch_id
 from everstep.protocol.limits import REPLAY_CHILDREN_ABOVE
-from everstep.protocol.shapes import TERMINAL, ErrorObject, Operation
-from everstep.runtime.child import Body, ContextCall, context_value, replays_children, run_child
+from everstep.protocol.shapes import TERMINAL, ContextDetails, ErrorObject, Operation
+from everstep.runtime.child import Body, ContextCall, context_value, replays_children, run_child, run_virtual
 from everstep.runtime.engine import Engine
 from everstep.runtime.loop import DurableTask
-from everstep.runtime.scope import Node, home_scope
+from everstep.runtime.scope import Node, Scope, home_scope
 from everstep.serdes import Serdes
 
 _SUB_TYPES: dict[BatchKind, str] = {"Map": "MapIteration", "Parallel": "ParallelBranch"}
@@ -47,7 +48,7 @@ _SUB_TYPES: dict[BatchKind, str] = {"Map": "MapIteration", "Parallel": "Parallel
 class BranchCall:
     """A branch as it was given."""
 
-    name: str
+    name: str | None
     body: Body
     serdes: Serdes[object]
 
@@ -65,11 +66,19 @@ class Batch:
         *,
         max_concurrency: int | None,
         completion: Completion,
+        is_flat: bool,
+        has_own_serdes: bool,
     ) -> None:
+        """is_flat: branches have no contexts of their own in the record; their operations stand directly under the batch.
+
+        has_own_serdes: the call's serdes writes and reads the whole result.
+        """
         self._engine = engine
         self._kind: BatchKind = kind
         self._call = call
-        self._node = Node(call.operation_id, node)
+        self._node = Node(call.operation_id, call.operation_id, node)
+        self._is_flat = is_flat
+        self._has_own_serdes = has_own_serdes
         self._branches = branches
         self._limit = max_concurrency or len(branches)
         self._completion = completion
@@ -96,54 +105,73 @@ class Batch:
                 elif not task.cancelled():
                     task.exception()  # looked at, so that asyncio does not report it
         items = [self._item(index, task) for index, task in enumerate(self._tasks)]
-        result = BatchResult(items, reason)
+        result = self._result(items, reason)
         texts = self._recorded_items(items)
-        text = batch_text(texts, reason)
+        text = call.serdes.serialize(result) if self._has_own_serdes else batch_text(texts, reason)
         large = (len(text) if text.isascii() else len(text.encode())) > REPLAY_CHILDREN_ABOVE
         success = call.update("SUCCEED", payload=summary_text(self._kind, texts, reason) if large else text, replay_children=large)
         await engine.outcome(call.operation_id, lambda: engine.send(success, urgent=True))
-        return result
+        return self._read(text) if self._has_own_serdes and not large else result
+
+    def _result(self, items: Sequence[BatchItem[object]], reason: CompletionReason) -> BatchResult[object]:
+        kind: type[BatchResult[object]] = TupleResult if self._kind == "Parallel" else BatchResult
+        return kind(items, reason)
 
     # -- running ---------------------------------------------------------------
 
     async def _run_branches(self) -> CompletionReason:
         succeeded = failed = 0
         total = len(self._branches)
+        statuses: list[ItemStatus] = []
         while True:
-            reason = self._completion.reason(succeeded=succeeded, failed=failed, total=total)
+            reason = self._completion.reason(Progress(succeeded, failed, total, statuses))
             if reason is not None:
                 return reason
             while len(self._tasks) < total and len(self._tasks) - succeeded - failed < self._limit:
+                statuses.append("STARTED")
                 self._start(len(self._tasks))
             if not self._ended:
                 self._wake = self._engine.loop.create_future()
                 await self._wake
-            task = self._tasks[self._ended.popleft()]
-            error = task.exception()
+            index = self._ended.popleft()
+            error = self._tasks[index].exception()
             if error is None:
                 succeeded += 1
+                statuses[index] = "SUCCEEDED"
             elif isinstance(error, OperationError):
                 failed += 1
+                statuses[index] = "FAILED"
             else:
                 raise error
 
     def _start(self, index: int) -> None:
-        branch = self._branches[index]
         child = self._child(index)
-        engine = self._engine
-        engine.recorded(
-            child.operation_id,
-            operation_type="CONTEXT",
-            sub_type=child.sub_type,
-            name=child.name,
-            parent_id=child.parent_id,
-            name_is_inferred=False,
-        )
-        scope = home_scope(child.operation_id, self._node)
+        scope = home_scope(child.operation_id, self._node, is_virtual=self._is_flat)
         self._nodes.append(scope.node)
-        task = engine.loop.new_task(run_child(engine, child, scope, branch.body), scope, name=branch.name)
+        if not self._is_flat:
+            self._engine.recorded(
+                child.operation_id,
+                operation_type="CONTEXT",
+                sub_type=child.sub_type,
+                name=child.name,
+                parent_id=child.parent_id,
+                name_is_inferred=False,
+            )
+        task = self._engine.loop.new_task(self._branch(index, child, scope), scope, name=child.name)
         task.add_done_callback(partial(self._branch_ended, index))
         self._tasks.append(task)
+
+    async def _branch(self, index: int, child: ContextCall, scope: Scope) -> object:
+        """A branch's value. Raises OperationError if it failed."""
+        branch = self._branches[index]
+        if not self._is_flat:
+            return await run_child(self._engine, child, scope, branch.body)
+        try:
+            return await run_virtual(scope, branch.body, branch.serdes)
+        except Exception as error:
+            if self._engine.failure is not None:
+                raise
+            raise restore(describe(error), ChildContextError) from None
 
     def _branch_ended(self, index: int, _: object) -> None:
         if self._tasks[index].cancelled():
@@ -190,7 +218,7 @@ class Batch:
                     index=item.index,
                     status=item.status,
                     result=result,
-                    error=details.error or ErrorObject() if item.status == "FAILED" and details is not None else None,
+                    error=_recorded_error(item, details),
                 )
             )
         return texts
@@ -200,9 +228,15 @@ class Batch:
         if recorded.status == "SUCCEEDED" and details is not None and details.result:
             if replays_children(recorded):
                 return await self._from_summary(details.result)
-            return read_batch(details.result, self._read_item)
+            return self._read(details.result)
         context_value(recorded, self._call)  # raises what is recorded
         raise restore(ErrorObject(error_message="the batch is recorded as succeeded, but without a result"), ChildContextError)
+
+    def _read(self, text: str) -> BatchResult[object]:
+        if self._has_own_serdes:
+            return cast("BatchResult[object]", self._call.serdes.deserialize(text))
+        read = read_batch(text, self._read_item)
+        return self._result(read.all, read.completion_reason)
 
     def _read_item(self, index: int, text: str) -> object:
         return self._branches[index].serdes.deserialize(text)
@@ -221,8 +255,16 @@ class Batch:
             error: OperationError | None = None
             try:
                 child = self._child(index)
-                value = await run_child(self._engine, child, home_scope(child.operation_id, self._node), self._branches[index].body)
+                value = await self._branch(index, child, home_scope(child.operation_id, self._node, is_virtual=self._is_flat))
             except OperationError as failure:
                 status, error = "FAILED", failure
             items.append(BatchItem(index, status, value, error))
-        return BatchResult(items, summary.completion_reason)
+        return self._result(items, summary.completion_reason)
+
+
+def _recorded_error(item: BatchItem[object], details: ContextDetails | None) -> ErrorObject | None:
+    if item.status != "FAILED":
+        return None
+    if details is not None:
+        return details.error or ErrorObject()
+    return describe(item.error or OperationError())

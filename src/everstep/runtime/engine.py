@@ -22,14 +22,15 @@ from typing import Literal, Protocol, TypeAlias
 
 from everstep.client.api import DurableClient
 from everstep.errors import ReplayMismatch, UsageError
-from everstep.protocol.shapes import TERMINAL, Operation, OperationUpdate, WaitOptions
-from everstep.replay.journal import Journal, check_identity
+from everstep.protocol.shapes import TERMINAL, Operation, OperationAction, OperationUpdate, WaitOptions
+from everstep.replay.journal import Journal, check_identity, visible_ids
 from everstep.runtime.checkpointer import Checkpointer
 from everstep.runtime.loop import DurableLoop, DurableTask, DurableTimer
-from everstep.runtime.scope import Scope, home_scope
+from everstep.runtime.scope import Scope, root_scope
 
 Outcome: TypeAlias = Literal["done", "pending"]
 _EXTERNAL = ("CALLBACK", "CHAINED_INVOKE")
+_MARK: tuple[OperationAction, ...] = ("START", "SUCCEED")
 _FIRST_POLL_S, _LONGEST_POLL_S = 1.0, 15.0
 """How often the service is asked about callbacks and invokes while other work keeps the invocation alive."""
 _LATE_S = 0.005
@@ -58,13 +59,16 @@ class Engine:
         self.arn = arn
         self.is_stale = False
         self.lambda_context: object = None
-        self._clock = clock
+        self.clock = clock
         self.journal = journal
-        self.root_scope: Scope = home_scope(None)
+        self.root_scope: Scope = root_scope()
         self.loop = DurableLoop(self, self.root_scope, seed=hash_seed(arn))
         self.dropped = False
         self.begun_at = begun_at
         self.failure: BaseException | None = None
+        self._called: set[str] = set()
+        self._ahead: set[str] | None = None
+        self._is_live = False
         self.open: set[str] = {operation.id for operation in journal.operations.values() if operation.status not in TERMINAL}
         self._now_ms = begun_at
         self._root: DurableTask[str] | None = None
@@ -164,6 +168,8 @@ class Engine:
         """The record of an operation that is being called, checked to be the one the handler asks for."""
         record = self.journal.operations.get(operation_id)
         if record is not None:
+            if record.status not in TERMINAL:
+                self._pass(operation_id)
             try:
                 check_identity(
                     record,
@@ -181,10 +187,48 @@ class Engine:
                 raise mismatch from None
         return record
 
+    @property
+    def is_replaying(self) -> bool:
+        """Whether something recorded is still ahead of the handler: an operation to be called, or an end to be delivered."""
+        if self._is_live:
+            return False
+        if self._ahead is None:
+            self._ahead = visible_ids(self.journal.operations) - self._called
+        return bool(self._ahead)
+
+    def _pass(self, operation_id: str) -> None:
+        """The handler has come past this record."""
+        if self._ahead is None:
+            self._called.add(operation_id)
+        else:
+            self._ahead.discard(operation_id)
+
+    def patched(self, operation_id: str, parent_id: str | None, change: str | None) -> bool:
+        """Whether the change applies here: it is recorded, or nothing recorded is ahead, and then it is recorded."""
+        record = self.recorded(
+            operation_id, operation_type="STEP", sub_type="Patch", name=change, parent_id=parent_id, name_is_inferred=False
+        )
+        if record is not None or operation_id in self._unrecorded:
+            self._pass(operation_id)
+            return True
+        if self.is_replaying:
+            return False
+        self._unrecorded.add(operation_id)
+        for action in _MARK:
+            payload = "true" if action == "SUCCEED" else None
+            self.send(
+                OperationUpdate(
+                    id=operation_id, type="STEP", sub_type="Patch", action=action, name=change, parent_id=parent_id, payload=payload
+                ),
+                urgent=False,
+            )
+        return True
+
     async def outcome(self, operation_id: str, begin: Callable[[], None] | None) -> Operation:
         """The finished record, when its turn comes. begin: starts the live work, if it comes to that."""
         record = self.journal.operations.get(operation_id)
         if record is not None and record.status in TERMINAL and record.status != "CANCELLED":
+            self._pass(operation_id)
             if self._is_next(record):
                 return record
             future = self.loop.create_future()
@@ -285,7 +329,7 @@ class Engine:
 
         seconds = timer_seconds(delay)
         timer.operation_id = operation_id = scope.next_timer_id()
-        parent_id = scope.node.operation_id
+        parent_id = scope.node.parent_id
         record = self.recorded(
             operation_id, operation_type="WAIT", sub_type="Wait", name="timer", parent_id=parent_id, name_is_inferred=False
         )
@@ -416,6 +460,7 @@ class Engine:
                     elif not target.done():
                         target.set_result(record)
                 elif self._begins:
+                    self._is_live = True
                     begins, self._begins = self._begins, []
                     for target, begin in begins:
                         if not (target.cancelled() if isinstance(target, DurableTimer) else target.done()):
@@ -459,7 +504,7 @@ class Engine:
         alarms = self._alarms
         while alarms and not self._is_due_at(alarms[0][1], alarms[0][0]):
             heappop(alarms)
-        delay = max(_LATE_S, alarms[0][0] / 1000 - self._clock()) if alarms else None
+        delay = max(_LATE_S, alarms[0][0] / 1000 - self.clock()) if alarms else None
         if self._external:
             delay = self._poll_s if delay is None else min(delay, self._poll_s)
         if delay is None:

@@ -39,6 +39,7 @@ class StepCall:
     semantics: Semantics
     timeout: float | None
     serdes: Serdes[object]
+    sub_type: str = "Step"
 
 
 class LiveStep:
@@ -101,7 +102,7 @@ class LiveStep:
         call, engine = self._call, self._engine
         self._context.run(current_step.set, StepContext(self._attempt, call.operation_id, call.name, engine.arn))
         try:
-            coroutine = call.body(*call.arguments) if call.timeout is None and _is_async(call.body) else self._call_body()
+            coroutine = call.body(*self._arguments()) if call.timeout is None and _is_async(call.body) else self._call_body()
         except Exception as error:  # arguments that do not fit the body
             self._failed(error)
             return
@@ -112,6 +113,9 @@ class LiveStep:
         else:
             engine.running(body)
             body.add_done_callback(self._ended)
+
+    def _arguments(self) -> tuple[object, ...]:
+        return self._call.arguments
 
     async def _call_body(self) -> object:
         if self._call.timeout is None:
@@ -128,8 +132,8 @@ class LiveStep:
     async def _called(self) -> object:
         call = self._call
         if _is_async(call.body):
-            return await cast("Callable[..., Awaitable[object]]", call.body)(*call.arguments)
-        answer = await self._engine.host.run_in_executor(None, lambda: self._context.copy().run(call.body, *call.arguments))
+            return await cast("Callable[..., Awaitable[object]]", call.body)(*self._arguments())
+        answer = await self._engine.host.run_in_executor(None, lambda: self._context.copy().run(call.body, *self._arguments()))
         return await cast("Awaitable[object]", answer) if isawaitable(answer) else answer
 
     def _ended(self, body: asyncio.Future[object]) -> None:
@@ -156,9 +160,12 @@ class LiveStep:
             if size > MAX_OPERATION_PAYLOAD:
                 what = f'the result of step "{self._call.name}"' if self._call.name else "the result of a step"
                 raise PayloadTooLarge(what, size, MAX_OPERATION_PAYLOAD, "Store it elsewhere in the step and return a reference to it.")
+            self._returned(payload)
         except Exception as refused:
             self._send("FAIL", error=describe(refused), urgent=True)
-            return
+
+    def _returned(self, payload: str) -> None:
+        """The attempt came to a result."""
         self._send("SUCCEED", payload=payload, urgent=True)
 
     def _failed(self, error: Exception) -> None:
@@ -189,7 +196,7 @@ class LiveStep:
                 action=action,
                 parent_id=call.parent_id,
                 name=call.name,
-                sub_type="Step",
+                sub_type=call.sub_type,
                 payload=payload,
                 error=error,
                 step_options=None if delay is None else StepOptions(next_attempt_delay_seconds=delay),

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Generator
+import math
+from collections.abc import Awaitable, Callable, Generator
+from random import random
 from typing import Generic, TypeVar, cast
 
-from everstep.errors import StepError
+from everstep.errors import OperationError, StepError, UsageError, WaitForConditionError
 from everstep.failures import restore
 from everstep.operations.callback import callback_failure, submitter_failure
 from everstep.operations.invoke import invoke_failure
-from everstep.protocol.limits import MAX_NAME
-from everstep.protocol.shapes import CallbackOptions, OperationUpdate, WaitOptions
-from everstep.retry import Retry, RetryStrategy
+from everstep.polling import Poll, PollStrategy
+from everstep.protocol.limits import MAX_DELAY_S, MAX_NAME
+from everstep.protocol.shapes import CallbackOptions, Operation, OperationUpdate, WaitOptions
+from everstep.retry import Retry, RetryStrategy, next_delay
 from everstep.runtime.child import ContextCall, run_child
 from everstep.runtime.engine import Engine
+from everstep.runtime.live_condition import LiveCondition
 from everstep.runtime.live_step import LiveStep, StepCall
 from everstep.runtime.scope import Node, Scope
 from everstep.serdes import Serdes, result_serdes
@@ -57,11 +61,56 @@ async def step(engine: Engine, call: StepCall) -> object:
     else:
         live = LiveStep(engine, call, contextvars.copy_context())
         recorded = await engine.outcome(call.operation_id, live.begin)
+    return step_value(recorded, call, StepError)
+
+
+def step_value(recorded: Operation, call: StepCall, error: type[OperationError]) -> object:
+    """The recorded result. Raises the recorded error, as `error`."""
     details = recorded.step_details
     if recorded.status == "SUCCEEDED":
         text = details.result if details is not None else None
         return None if text is None else call.serdes.deserialize(text)
-    raise restore(details.error if details is not None else None, StepError)
+    raise restore(details.error if details is not None else None, error)
+
+
+async def condition(engine: Engine, call: StepCall, strategy: Poll[object] | PollStrategy[object], within_s: float | None) -> object:
+    recorded = engine.journal.operations.get(call.operation_id)
+    if recorded is not None and recorded.end_timestamp is not None:
+        recorded = await engine.outcome(call.operation_id, None)
+    else:
+        live = LiveCondition(engine, call, contextvars.copy_context(), strategy, within_s)
+        recorded = await engine.outcome(call.operation_id, live.begin)
+    return step_value(recorded, call, WaitForConditionError)
+
+
+async def wait_until(engine: Engine, operation_id: str, parent_id: str | None, name: str | None, when_s: float) -> None:
+    """when_s: seconds since the epoch."""
+    if operation_id not in engine.journal.operations and when_s <= engine.durable_time:
+        return
+    seconds = min(max(1, math.ceil(when_s - engine.clock())), MAX_DELAY_S)
+    await wait(engine, operation_id, parent_id, name, seconds)
+
+
+async def with_retry(
+    node: Node,
+    attempt: Callable[[int], Awaitable[T]],
+    pause: Callable[[int, str], Awaitable[None]],
+    retry: Retry | RetryStrategy,
+    name: str | None,
+) -> T:
+    """attempt: runs the block, given the attempt's number. pause: waits so many seconds, under a name."""
+    number = 1
+    while True:
+        try:
+            return await attempt(number)
+        except UsageError:
+            raise
+        except Exception as error:
+            delay = next_delay(retry, error, number, random())
+            if delay is None or node.is_cancelled:
+                raise
+        await pause(delay, f"{name or 'retry'}-backoff-{number}"[-MAX_NAME:])
+        number += 1
 
 
 async def wait(engine: Engine, operation_id: str, parent_id: str | None, name: str | None, seconds: int) -> None:
@@ -114,15 +163,15 @@ async def wait_for_callback(
         name = f"{prefix}create callback id"[:MAX_NAME]
         callback_id = scope.next_operation_id()
         engine.recorded(
-            callback_id, operation_type="CALLBACK", sub_type="Callback", name=name, parent_id=node.operation_id, name_is_inferred=False
+            callback_id, operation_type="CALLBACK", sub_type="Callback", name=name, parent_id=node.parent_id, name_is_inferred=False
         )
-        callback: Callback[str | None] = await create_callback(engine, callback_id, node.operation_id, name, options, None)
+        callback: Callback[str | None] = await create_callback(engine, callback_id, node.parent_id, name, options, None)
         name = f"{prefix}submitter"[:MAX_NAME]
         step_id = scope.next_operation_id()
-        engine.recorded(step_id, operation_type="STEP", sub_type="Step", name=name, parent_id=node.operation_id, name_is_inferred=False)
+        engine.recorded(step_id, operation_type="STEP", sub_type="Step", name=name, parent_id=node.parent_id, name_is_inferred=False)
         submission = StepCall(
             step_id,
-            node.operation_id,
+            node.parent_id,
             name,
             submitter,
             (callback.callback_id, *args),
