@@ -2,7 +2,8 @@
 
 Rule: a status that leads nowhere in either table is final. MOVES are what a handler may ask for; the service makes
 SERVICE_MOVES by itself, when a timer is due or an outside party answers, and so an operation is *pending* exactly when
-it stands there: the handler may suspend on it, because the service will move it on.
+it stands there: the handler may suspend on it, because the service will move it on. The EXECUTION operation is no
+part of that: it ends when its execution does, also as TIMED_OUT or STOPPED.
 
 Source: the transition rules of the durable execution service, as the official emulators apply them.
 """

@@ -1,0 +1,1 @@
+"""The service behind the handlers: a pure machine under stores, a scheduler and invokers."""
