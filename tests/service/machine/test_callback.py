@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.service.machine.updates import callback, wait
+from tests.service.machine.updates import callback, step, wait
 from tests.service.machine.world import BOOM, EXECUTION_ID, World, rejection, running
 
 from everstep.protocol.limits import MAX_ERROR_BYTES, MAX_OPERATION_PAYLOAD
@@ -234,3 +234,13 @@ def test_what_a_handler_may_not_do_with_a_callback() -> None:
     assert world.refused(callback()) == "Cannot start a CALLBACK that already exist."
     succeed = OperationUpdate(id="cb", type="CALLBACK", action="SUCCEED")
     assert world.refused(succeed) == "Invalid action for the given operation type."
+
+
+def test_an_older_operation_that_ends_after_a_callback_began_in_the_same_millisecond_is_stamped_later() -> None:
+    world = running()
+    world.send(step("START", "older"))
+    world.send(callback("cb"))
+
+    world.send(step("SUCCEED", "older", payload="1"))
+
+    assert world.operation("older").end_timestamp == world.operation("cb").start_timestamp + 1
