@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from everstep.serdes import JsonSerdes, Serdes
     from everstep.service.embedded import Service
     from everstep.step_context import StepContext, get_step_context
+    from everstep.synchronous import SyncCallback, SyncContext
     from everstep.waiting import as_completed, wait
 
 _HOME = {
@@ -83,6 +84,7 @@ _HOME = {
     "everstep.serdes": ("JsonSerdes", "Serdes"),
     "everstep.service.embedded": ("Service",),
     "everstep.step_context": ("StepContext", "get_step_context"),
+    "everstep.synchronous": ("SyncCallback", "SyncContext"),
     "everstep.waiting": ("as_completed", "wait"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -125,6 +127,8 @@ __all__ = [
     "StepError",
     "StepInterrupted",
     "StepTimeout",
+    "SyncCallback",
+    "SyncContext",
     "TupleResult",
     "UsageError",
     "WaitForConditionError",

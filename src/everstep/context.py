@@ -56,10 +56,11 @@ Ts = TypeVarTuple("Ts")
 
 @dataclass(frozen=True, slots=True)
 class Branch(Generic[T]):
-    """A branch of a parallel, with a name of its own."""
+    """A branch of a parallel, with a name of its own. serdes: of its result; default: JSON by its return annotation."""
 
     body: Callable[[DurableContext], Awaitable[T]]
     name: str
+    serdes: Serdes[T] | None = None
 
 
 BranchOf: TypeAlias = "Callable[[DurableContext], Awaitable[T]] | Branch[T]"
@@ -611,9 +612,10 @@ class DurableContext:
         given = [Branch(body, label) for label, body in branches.items()] if isinstance(branches, Mapping) else branches
         calls: list[BranchCall] = []
         for index, branch in enumerate(given):
-            body, label = (branch.body, given_name(branch.name)) if isinstance(branch, Branch) else (branch, f"parallel-branch-{index}")
-            reader = result_serdes(body) if item_serdes is None else cast("Serdes[object]", item_serdes)
-            calls.append(BranchCall(label, self._on_context(body, ()), reader))
+            body, label, reader = branch, f"parallel-branch-{index}", item_serdes
+            if isinstance(branch, Branch):
+                body, label, reader = branch.body, given_name(branch.name), branch.serdes or item_serdes
+            calls.append(BranchCall(label, self._on_context(body, ()), cast("Serdes[object]", reader or result_serdes(body))))
         call = self._context_call(
             scope, "Parallel", None if name is None else given_name(name), key, cast("Serdes[object]", serdes or PLAIN)
         )

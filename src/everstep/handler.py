@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from everstep.client.function import Invocation
     from everstep.context import DurableContext
     from everstep.runtime.engine import Engine
+    from everstep.synchronous import SyncContext
 
 I = TypeVar("I")  # noqa: E741  # input
 O = TypeVar("O")  # noqa: E741  # output
@@ -71,7 +72,7 @@ class DurableHandler(Generic[I, O]):
 
     def __init__(
         self,
-        function: Callable[[I, DurableContext], Coroutine[object, object, O]],
+        function: Callable[[I, DurableContext], Coroutine[object, object, O]] | Callable[[I, SyncContext], O],
         *,
         name: str | None = None,
         client: object | None = None,
@@ -79,7 +80,7 @@ class DurableHandler(Generic[I, O]):
         input_serdes: Serdes[I] | None = None,
         output_serdes: Serdes[O] | None = None,
     ) -> None:
-        _check_handler(function)
+        self._is_sync = _check_handler(function)
         if warm_executions < 0:
             raise UsageError(f"warm_executions is {warm_executions}; the least is 0, which switches warm resume off")
         self.function = function
@@ -197,7 +198,14 @@ class DurableHandler(Generic[I, O]):
         return engine, self._program(event, DurableContext(engine, engine.root_scope.node))
 
     async def _program(self, event: I, context: DurableContext) -> str:
-        return self._output_serdes().serialize(await self.function(event, context))
+        if self._is_sync:
+            from everstep.runtime.greenlets import in_greenlet
+            from everstep.synchronous import SyncContext
+
+            value = await in_greenlet(cast("Callable[[I, SyncContext], O]", self.function), event, SyncContext(context))
+        else:
+            value = await cast("Callable[[I, DurableContext], Awaitable[O]]", self.function)(event, context)
+        return self._output_serdes().serialize(value)
 
     def _event(self, execution: Operation) -> I:
         """The handler's input. Raises UsageError if it is not of the annotated type."""
@@ -253,21 +261,30 @@ class DurableHandler(Generic[I, O]):
         return self._output
 
 
+class _Decorator(Protocol):
+    """`@durable(…)`, to be applied to a handler of either kind."""
+
+    @overload
+    def __call__(self, function: Callable[[I, DurableContext], Coroutine[object, object, O]], /) -> DurableHandler[I, O]: ...
+    @overload
+    def __call__(self, function: Callable[[I, SyncContext], O], /) -> DurableHandler[I, O]: ...
+
+
 @overload
 def durable(function: Callable[[I, DurableContext], Coroutine[object, object, O]], /) -> DurableHandler[I, O]: ...
 @overload
+def durable(function: Callable[[I, SyncContext], O], /) -> DurableHandler[I, O]: ...
+@overload
+def durable(*, name: str | None = None, client: object | None = None, warm_executions: int = DEFAULT_WARM_EXECUTIONS) -> _Decorator: ...
 def durable(
-    *, name: str | None = None, client: object | None = None, warm_executions: int = DEFAULT_WARM_EXECUTIONS
-) -> Callable[[Callable[[I, DurableContext], Coroutine[object, object, O]]], DurableHandler[I, O]]: ...
-def durable(
-    function: Callable[[I, DurableContext], Coroutine[object, object, O]] | None = None,
+    function: Callable[[I, DurableContext], Coroutine[object, object, O]] | Callable[[I, SyncContext], O] | None = None,
     /,
     *,
     name: str | None = None,
     client: object | None = None,
     warm_executions: int = DEFAULT_WARM_EXECUTIONS,
-) -> DurableHandler[I, O] | Callable[[Callable[[I, DurableContext], Coroutine[object, object, O]]], DurableHandler[I, O]]:
-    """Make `async def handler(event, ctx)` durable.
+) -> DurableHandler[I, O] | _Decorator:
+    """Make `async def handler(event, ctx)` durable; or `def handler(event, ctx)`, whose context has the same operations without `await`.
 
     The event is read as its annotation says, the result written as JSON. name: how services know the function; default:
     its own. client: the service to talk to on AWS Lambda, a DurableClient or anything shaped like boto3's Lambda client
@@ -275,10 +292,12 @@ def durable(
     stay in memory to be continued without replay; 0 switches that off. Raises UsageError if the function is not such a handler.
     """
 
-    def decorate(handler: Callable[[I, DurableContext], Coroutine[object, object, O]]) -> DurableHandler[I, O]:
+    def decorate(
+        handler: Callable[[I, DurableContext], Coroutine[object, object, O]] | Callable[[I, SyncContext], O],
+    ) -> DurableHandler[I, O]:
         return DurableHandler(handler, name=name, client=client, warm_executions=warm_executions)
 
-    return decorate if function is None else decorate(function)
+    return cast("_Decorator", decorate) if function is None else decorate(function)
 
 
 def news_for(engine: Engine, state: State) -> list[Operation] | None:
@@ -334,11 +353,20 @@ def _failed_or_raise(error: ServiceError) -> InvocationOutput:
     return InvocationOutput(status="FAILED", error=describe(error))
 
 
-def _check_handler(function: Callable[..., object]) -> None:
+def _check_handler(function: Callable[..., object]) -> bool:
+    """Whether the handler is a plain function. Raises UsageError if it can't be a handler."""
     import inspect
 
-    if not inspect.iscoroutinefunction(function):
-        raise UsageError(f"{function!r} is not an `async def` function: a durable handler is `async def handler(event, ctx)`")
+    if not inspect.isfunction(function):
+        raise UsageError(
+            f"{function!r} is not a function: a durable handler is `async def handler(event, ctx)` or `def handler(event, ctx)`"
+        )
+    is_sync = not inspect.iscoroutinefunction(function)
+    if is_sync:
+        from everstep.runtime.greenlets import load_greenlet
+
+        load_greenlet()
     parameters = list(inspect.signature(function).parameters.values())
     if len(parameters) != 2 or any(p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters):
         raise UsageError(f"{function.__qualname__}{inspect.signature(function)} must take exactly two arguments: the event and the context")
+    return is_sync

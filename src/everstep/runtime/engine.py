@@ -59,6 +59,7 @@ class Engine:
         self.arn = arn
         self.is_stale = False
         self.lambda_context: object = None
+        """What Lambda hands over; None in other homes, where the host's loop serves others too."""
         self.clock = clock
         self.journal = journal
         self.root_scope: Scope = root_scope()
@@ -303,6 +304,11 @@ class Engine:
         self._running.discard(body)
         if not self._advancing and not self.dropped:
             self._advance()
+
+    @property
+    def may_block(self) -> bool:
+        """Whether a body may hold up the host's loop: it is this execution's alone, and nothing else is under way."""
+        return self.lambda_context is not None and not self._running and len(self._awaiting) == 1
 
     @property
     def has_running(self) -> bool:

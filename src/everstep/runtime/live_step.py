@@ -101,9 +101,19 @@ class LiveStep:
     def _run(self) -> None:
         call, engine = self._call, self._engine
         self._context.run(current_step.set, StepContext(self._attempt, call.operation_id, call.name, engine.arn))
+        is_async = _is_async(call.body)
         try:
-            coroutine = call.body(*self._arguments()) if call.timeout is None and _is_async(call.body) else self._call_body()
-        except Exception as error:  # arguments that do not fit the body
+            if call.timeout is not None or (not is_async and not engine.may_block):
+                coroutine: object = self._call_body()
+            elif is_async:
+                coroutine = call.body(*self._arguments())
+            else:
+                answer = self._context.run(call.body, *self._arguments())
+                if not isawaitable(answer):
+                    self._settled(answer)
+                    return
+                coroutine = _awaited(answer)
+        except Exception as error:  # of a plain body, or of arguments that do not fit an async one
             self._failed(error)
             return
         body = spawn(engine.host, cast("Coroutine[object, object, object]", coroutine), self._context)
@@ -154,8 +164,12 @@ class LiveStep:
         if error is not None:
             self._engine.fail(error)
             return
+        self._settled(body.result())
+
+    def _settled(self, value: object) -> None:
+        """Send the body's result."""
         try:
-            payload = self._call.serdes.serialize(body.result())
+            payload = self._call.serdes.serialize(value)
             size = len(payload) if payload.isascii() else len(payload.encode())
             if size > MAX_OPERATION_PAYLOAD:
                 what = f'the result of step "{self._call.name}"' if self._call.name else "the result of a step"
@@ -203,6 +217,10 @@ class LiveStep:
             ),
             urgent=urgent,
         )
+
+
+async def _awaited(answer: Awaitable[object]) -> object:
+    return await answer
 
 
 def _is_async(body: Callable[..., object]) -> bool:

@@ -1,0 +1,346 @@
+"""The context of a handler that is a plain function: the same operations, without `await`.
+
+Rule: names, options and defaults are DurableContext's; each method waits for its operation and returns its value. The
+bodies of child contexts, items and branches are plain functions of such a context, too. Steps may be either kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from functools import wraps
+from random import Random
+from typing import TYPE_CHECKING, Generic, TypeVar, TypeVarTuple, Unpack, cast, overload
+from uuid import UUID
+
+from everstep.durations import Duration
+from everstep.operations.batch import BatchResult
+from everstep.operations.completion import Completion
+from everstep.operations.naming import inferred_name
+from everstep.operations.step import Semantics
+from everstep.polling import Poll, PollStrategy
+from everstep.retry import Retry, RetryStrategy
+from everstep.runtime.greenlets import in_greenlet, wait_here
+from everstep.runtime.perform import Callback
+from everstep.serdes import Serdes, result_serdes
+
+if TYPE_CHECKING:
+    from everstep.context import DurableContext, Nesting
+
+S = TypeVar("S")
+T = TypeVar("T")
+Item = TypeVar("Item")
+Ts = TypeVarTuple("Ts")
+
+
+class SyncCallback(Generic[T]):
+    """A callback that an outside system completes by `callback_id`."""
+
+    def __init__(self, callback: Callback[T]) -> None:
+        self.callback_id = callback.callback_id
+        self._callback = callback
+
+    def result(self) -> T:
+        """The result that was sent. Raises CallbackFailed or CallbackTimeout."""
+        return wait_here(self._callback.result())
+
+
+class SyncContext:
+    """The operations of a handler, a child context or a branch that is a plain function. Options: see DurableContext."""
+
+    def __init__(self, context: DurableContext) -> None:
+        self._context = context
+
+    @property
+    def execution_arn(self) -> str:
+        """The ARN of the execution."""
+        return self._context.execution_arn
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether this code has run before: something recorded is still ahead."""
+        return self._context.is_replaying
+
+    @overload
+    def step(
+        self,
+        body: Callable[[Unpack[Ts]], Coroutine[object, object, T]],
+        *args: *Ts,
+        name: str | None = None,
+        key: str | None = None,
+        retry: Retry | RetryStrategy | None = None,
+        semantics: Semantics = "at_least_once",
+        timeout: Duration | None = None,
+        serdes: Serdes[T] | None = None,
+    ) -> T: ...
+    @overload
+    def step(
+        self,
+        body: Callable[[Unpack[Ts]], T],
+        *args: *Ts,
+        name: str | None = None,
+        key: str | None = None,
+        retry: Retry | RetryStrategy | None = None,
+        semantics: Semantics = "at_least_once",
+        timeout: Duration | None = None,
+        serdes: Serdes[T] | None = None,
+    ) -> T: ...
+    def step(
+        self,
+        body: Callable[..., object],
+        *args: object,
+        name: str | None = None,
+        key: str | None = None,
+        retry: Retry | RetryStrategy | None = None,
+        semantics: Semantics = "at_least_once",
+        timeout: Duration | None = None,
+        serdes: Serdes[T] | None = None,
+    ) -> object:
+        """Run `body(*args)` once, record its result, and never run it again after that."""
+        run = self._context.step(
+            body, *args, name=name, key=key, retry=retry, semantics=semantics, timeout=timeout, serdes=cast("Serdes[object]", serdes)
+        )
+        return wait_here(run)
+
+    def wait(self, duration: Duration, *, name: str | None = None, key: str | None = None) -> None:
+        """Let time pass without holding compute."""
+        wait_here(self._context.wait(duration, name=name, key=key))
+
+    def wait_until(self, when: datetime, *, name: str | None = None, key: str | None = None) -> None:
+        """Wait until an instant."""
+        wait_here(self._context.wait_until(when, name=name, key=key))
+
+    def wait_for_condition(
+        self,
+        check: Callable[[S], Awaitable[S]] | Callable[[S], S],
+        initial_state: S,
+        *,
+        poll: Poll[S] | PollStrategy[S],
+        timeout: Duration | None = None,
+        name: str | None = None,
+        key: str | None = None,
+        serdes: Serdes[S] | None = None,
+    ) -> S:
+        """Call `check(state)` again and again until its state meets the condition."""
+        run = self._context.wait_for_condition(check, initial_state, poll=poll, timeout=timeout, name=name, key=key, serdes=serdes)
+        return wait_here(run)
+
+    @overload
+    def create_callback(
+        self,
+        *,
+        name: str | None = None,
+        key: str | None = None,
+        timeout: Duration | None = None,
+        heartbeat_timeout: Duration | None = None,
+    ) -> SyncCallback[str | None]: ...
+    @overload
+    def create_callback(
+        self,
+        *,
+        returns: type[T],
+        name: str | None = None,
+        key: str | None = None,
+        timeout: Duration | None = None,
+        heartbeat_timeout: Duration | None = None,
+    ) -> SyncCallback[T]: ...
+    def create_callback(
+        self,
+        *,
+        returns: type[T] | None = None,
+        name: str | None = None,
+        key: str | None = None,
+        timeout: Duration | None = None,
+        heartbeat_timeout: Duration | None = None,
+    ) -> SyncCallback[T] | SyncCallback[str | None]:
+        """A callback with an id for an outside system, which completes it through the service's API."""
+        run = self._context.create_callback(
+            returns=cast("type[T]", returns), name=name, key=key, timeout=timeout, heartbeat_timeout=heartbeat_timeout
+        )
+        return SyncCallback(wait_here(run))
+
+    @overload
+    def wait_for_callback(
+        self,
+        submitter: Callable[[str, Unpack[Ts]], object],
+        *args: *Ts,
+        name: str | None = None,
+        key: str | None = None,
+        timeout: Duration | None = None,
+        heartbeat_timeout: Duration | None = None,
+        retry: Retry | RetryStrategy | None = None,
+    ) -> str | None: ...
+    @overload
+    def wait_for_callback(
+        self,
+        submitter: Callable[[str, Unpack[Ts]], object],
+        *args: *Ts,
+        returns: type[T],
+        name: str | None = None,
+        key: str | None = None,
+        timeout: Duration | None = None,
+        heartbeat_timeout: Duration | None = None,
+        retry: Retry | RetryStrategy | None = None,
+    ) -> T: ...
+    def wait_for_callback(
+        self,
+        submitter: Callable[..., object],
+        *args: object,
+        returns: type[T] | None = None,
+        name: str | None = None,
+        key: str | None = None,
+        timeout: Duration | None = None,
+        heartbeat_timeout: Duration | None = None,
+        retry: Retry | RetryStrategy | None = None,
+    ) -> object:
+        """Create a callback, hand its id to `submitter(callback_id, *args)` as a retried step, and wait for the result."""
+        run = self._context.wait_for_callback(
+            submitter,
+            *args,
+            returns=cast("type[T]", returns),
+            name=name,
+            key=key,
+            timeout=timeout,
+            heartbeat_timeout=heartbeat_timeout,
+            retry=retry,
+        )
+        return wait_here(run)
+
+    @overload
+    def invoke(
+        self,
+        function_name: str,
+        payload: object = None,
+        *,
+        name: str | None = None,
+        key: str | None = None,
+        tenant_id: str | None = None,
+    ) -> object: ...
+    @overload
+    def invoke(
+        self,
+        function_name: str,
+        payload: object = None,
+        *,
+        returns: type[T],
+        name: str | None = None,
+        key: str | None = None,
+        tenant_id: str | None = None,
+    ) -> T: ...
+    def invoke(
+        self,
+        function_name: str,
+        payload: object = None,
+        *,
+        returns: type[T] | None = None,
+        name: str | None = None,
+        key: str | None = None,
+        tenant_id: str | None = None,
+    ) -> object:
+        """Invoke another function and wait for its result without holding compute."""
+        run = self._context.invoke(function_name, payload, returns=cast("type[T]", returns), name=name, key=key, tenant_id=tenant_id)
+        return wait_here(run)
+
+    def recurse(self, payload: object = None, *, name: str | None = None, key: str | None = None) -> object:
+        """Invoke this function again, as an execution of its own with another input."""
+        return wait_here(self._context.recurse(payload, name=name, key=key))
+
+    def run_in_child_context(
+        self,
+        body: Callable[[SyncContext, Unpack[Ts]], T],
+        *args: *Ts,
+        name: str | None = None,
+        key: str | None = None,
+        serdes: Serdes[T] | None = None,
+        virtual: bool = False,
+    ) -> T:
+        """Run `body(child, *args)` over a context of its own."""
+        run = self._context.run_in_child_context(
+            _on_engine(body),
+            *args,
+            name=name if name is not None else inferred_name(body),
+            key=key,
+            serdes=cast("Serdes[T]", result_serdes(body)) if serdes is None else serdes,
+            virtual=virtual,
+        )
+        return wait_here(run)
+
+    def map(
+        self,
+        items: Sequence[Item],
+        body: Callable[[SyncContext, Item], T] | Callable[[SyncContext, Item, int], T],
+        *,
+        name: str | None = None,
+        key: str | None = None,
+        nesting: Nesting = "nested",
+        max_concurrency: int | None = None,
+        completion: Completion | None = None,
+        item_name: Callable[[Item, int], str] | None = None,
+        item_serdes: Serdes[T] | None = None,
+    ) -> BatchResult[T]:
+        """Run `body(child, item)` or `body(child, item, index)` for every item, concurrently, each in a context of its own."""
+        run = self._context.map(
+            items,
+            cast("Callable[[DurableContext, Item], Awaitable[T]]", _on_engine(body)),
+            name=name if name is not None else inferred_name(body),
+            key=key,
+            nesting=nesting,
+            max_concurrency=max_concurrency,
+            completion=completion,
+            item_name=item_name,
+            item_serdes=cast("Serdes[T]", result_serdes(body)) if item_serdes is None else item_serdes,
+        )
+        return wait_here(run)
+
+    def parallel(
+        self,
+        branches: Sequence[Callable[[SyncContext], T]] | Mapping[str, Callable[[SyncContext], T]],
+        *,
+        name: str | None = None,
+        key: str | None = None,
+        nesting: Nesting = "nested",
+        max_concurrency: int | None = None,
+        completion: Completion | None = None,
+        item_serdes: Serdes[T] | None = None,
+    ) -> BatchResult[T]:
+        """Run the branches concurrently, each in a context of its own. A mapping names them."""
+        from everstep.context import Branch
+
+        given = branches.values() if isinstance(branches, Mapping) else branches
+        names: list[str] = list(branches) if isinstance(branches, Mapping) else [f"parallel-branch-{i}" for i in range(len(branches))]
+        run = self._context.parallel(
+            [Branch(_on_engine(body), label, result_serdes(body)) for body, label in zip(given, names, strict=True)],
+            name=name,
+            key=key,
+            nesting=nesting,
+            max_concurrency=max_concurrency,
+            completion=completion,
+            item_serdes=item_serdes,
+        )
+        return wait_here(run)
+
+    def now(self) -> datetime:
+        """Durable time, UTC: the latest recorded time that this code has come to."""
+        return self._context.now()
+
+    def uuid4(self) -> UUID:
+        """A UUID that looks random and is the same on every replay."""
+        return self._context.uuid4()
+
+    def random(self) -> Random:
+        """A generator of random numbers that gives the same on every replay; not for secrets."""
+        return self._context.random()
+
+    def patched(self, change: str) -> bool:
+        """Whether executions take the new path of a change in the code."""
+        return self._context.patched(change)
+
+
+def _on_engine(body: Callable[..., T]) -> Callable[..., Coroutine[object, object, T]]:
+    """The plain function as a coroutine function of a DurableContext."""
+
+    @wraps(body)
+    async def run(context: DurableContext, *args: object) -> T:
+        return await in_greenlet(body, SyncContext(context), *args)
+
+    return run
