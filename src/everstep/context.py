@@ -18,6 +18,7 @@ from uuid import UUID
 
 from everstep.durations import Duration, positive_seconds
 from everstep.errors import UsageError
+from everstep.logging import DurableLogger, handler_logger
 from everstep.operations.batch import BatchKind, BatchResult, TupleResult, divided
 from everstep.operations.callback import callback_error_kind, callback_options
 from everstep.operations.combination import Combinator, Decision, Selected, Settled, none_succeeded, value_of
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 T1 = TypeVar("T1")
 T2 = TypeVar("T2")
 T3 = TypeVar("T3")
@@ -54,13 +56,13 @@ Item = TypeVar("Item")
 Ts = TypeVarTuple("Ts")
 
 
-@dataclass(frozen=True, slots=True)
-class Branch(Generic[T]):
+@dataclass(frozen=True)
+class Branch(Generic[T_co]):
     """A branch of a parallel, with a name of its own. serdes: of its result; default: JSON by its return annotation."""
 
-    body: Callable[[DurableContext], Awaitable[T]]
+    body: Callable[[DurableContext], Awaitable[T_co]]
     name: str
-    serdes: Serdes[T] | None = None
+    serdes: Serdes[object] | None = None
 
 
 BranchOf: TypeAlias = "Callable[[DurableContext], Awaitable[T]] | Branch[T]"
@@ -93,7 +95,7 @@ class DurableContext:
     @overload
     def step(
         self,
-        body: Callable[[Unpack[Ts]], Coroutine[object, object, T]],
+        body: Callable[[Unpack[Ts]], Awaitable[T]],
         *args: *Ts,
         name: str | None = None,
         key: str | None = None,
@@ -743,6 +745,16 @@ class DurableContext:
     def is_replaying(self) -> bool:
         """Whether this code has run before: something recorded is still ahead."""
         return self._engine.is_replaying
+
+    @property
+    def logger(self) -> DurableLogger:
+        """A standard logger that is silent while the code is replayed; its records carry the execution and the operation."""
+        return DurableLogger(handler_logger(), self._engine, self._node.parent_id)
+
+    @property
+    def lambda_context(self) -> object:
+        """The context object that AWS Lambda hands to the invocation; None in other homes."""
+        return self._engine.lambda_context
 
     def patched(self, change: str) -> bool:
         """Whether executions take the new path of a change in the code: `if ctx.patched("use-new-bank"): … else: …`.

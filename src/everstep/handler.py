@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from everstep.client.event_state import EventState
     from everstep.client.function import Invocation
     from everstep.context import DurableContext
-    from everstep.runtime.engine import Engine
+    from everstep.runtime.engine import Durability, Engine
     from everstep.synchronous import SyncContext
 
 I = TypeVar("I")  # noqa: E741  # input
@@ -77,6 +77,7 @@ class DurableHandler(Generic[I, O]):
         name: str | None = None,
         client: object | None = None,
         warm_executions: int = DEFAULT_WARM_EXECUTIONS,
+        durability: Durability = "acknowledged",
         input_serdes: Serdes[I] | None = None,
         output_serdes: Serdes[O] | None = None,
     ) -> None:
@@ -85,7 +86,10 @@ class DurableHandler(Generic[I, O]):
             raise UsageError(f"warm_executions is {warm_executions}; the least is 0, which switches warm resume off")
         self.function = function
         self.name = name or function.__name__
+        if durability not in ("acknowledged", "eager", "pipelined"):
+            raise UsageError(f'durability is {durability!r}; it must be "acknowledged", "eager" or "pipelined"')
         self.warm_executions = warm_executions
+        self._durability: Durability = durability
         self.__name__ = function.__name__
         self.__qualname__ = function.__qualname__
         self.__module__ = function.__module__
@@ -194,7 +198,9 @@ class DurableHandler(Generic[I, O]):
         if execution is None:
             raise UsageError(f"the recorded state of {arn} has no EXECUTION operation: is it a durable execution's?")
         event = self._event(execution)
-        engine = Engine(arn=arn, journal=Journal(operations), begun_at=execution.start_timestamp, clock=self.clock)
+        engine = Engine(
+            arn=arn, journal=Journal(operations), begun_at=execution.start_timestamp, clock=self.clock, durability=self._durability
+        )
         return engine, self._program(event, DurableContext(engine, engine.root_scope.node))
 
     async def _program(self, event: I, context: DurableContext) -> str:
@@ -275,7 +281,13 @@ def durable(function: Callable[[I, DurableContext], Coroutine[object, object, O]
 @overload
 def durable(function: Callable[[I, SyncContext], O], /) -> DurableHandler[I, O]: ...
 @overload
-def durable(*, name: str | None = None, client: object | None = None, warm_executions: int = DEFAULT_WARM_EXECUTIONS) -> _Decorator: ...
+def durable(
+    *,
+    name: str | None = None,
+    client: object | None = None,
+    warm_executions: int = DEFAULT_WARM_EXECUTIONS,
+    durability: Durability = "acknowledged",
+) -> _Decorator: ...
 def durable(
     function: Callable[[I, DurableContext], Coroutine[object, object, O]] | Callable[[I, SyncContext], O] | None = None,
     /,
@@ -283,19 +295,23 @@ def durable(
     name: str | None = None,
     client: object | None = None,
     warm_executions: int = DEFAULT_WARM_EXECUTIONS,
+    durability: Durability = "acknowledged",
 ) -> DurableHandler[I, O] | _Decorator:
     """Make `async def handler(event, ctx)` durable; or `def handler(event, ctx)`, whose context has the same operations without `await`.
 
     The event is read as its annotation says, the result written as JSON. name: how services know the function; default:
     its own. client: the service to talk to on AWS Lambda, a DurableClient or anything shaped like boto3's Lambda client
     (its methods may be coroutines); default: AWS, as the environment says. warm_executions: how many suspended executions
-    stay in memory to be continued without replay; 0 switches that off. Raises UsageError if the function is not such a handler.
+    stay in memory to be continued without replay; 0 switches that off. durability: "acknowledged" goes on once a step's result is
+    recorded; "eager" also sends each update at once and alone, so that the history shows what happens as it happens;
+    "pipelined" lets sequential code go on while the record is under way: faster, and after a crash the last steps may run
+    again although their successors had begun. Raises UsageError if the function is not such a handler.
     """
 
     def decorate(
         handler: Callable[[I, DurableContext], Coroutine[object, object, O]] | Callable[[I, SyncContext], O],
     ) -> DurableHandler[I, O]:
-        return DurableHandler(handler, name=name, client=client, warm_executions=warm_executions)
+        return DurableHandler(handler, name=name, client=client, warm_executions=warm_executions, durability=durability)
 
     return cast("_Decorator", decorate) if function is None else decorate(function)
 

@@ -15,6 +15,7 @@ from everstep.errors import UsageError
 from everstep.retry import Jitter, Retry, checked_delay
 
 S = TypeVar("S")
+Seen = TypeVar("Seen")
 PollStrategy: TypeAlias = Callable[[S, int], "Duration | None"]
 """A strategy of your own: (state, poll) to a delay (timedelta or seconds), or None if the condition is met."""
 
@@ -49,7 +50,7 @@ class Poll(Generic[S]):
         object.__setattr__(self, "_pace", pace)
 
     @staticmethod
-    def fixed(until: Callable[[S], bool], interval: Duration = 5, *, max_attempts: int | None = 60) -> Poll[S]:
+    def fixed(until: Callable[[Seen], bool], interval: Duration = 5, *, max_attempts: int | None = 60) -> Poll[Seen]:
         """The same delay each time, without jitter."""
         return Poll(until=until, max_attempts=max_attempts, initial_delay=interval, max_delay=interval, backoff_rate=1, jitter="none")
 
@@ -68,7 +69,7 @@ def next_poll(strategy: Poll[S] | PollStrategy[S], state: S, attempt: int, chanc
     Raises Exhausted, or UsageError if a strategy of the user's answers with something that is not a delay.
     """
     if isinstance(strategy, Poll):
-        if strategy.until(state):
+        if strategy.until(state):  # pyright: ignore[reportUnknownMemberType]  # of a function that is a Poll too nothing is known
             return None
         if strategy.max_attempts is not None and attempt >= strategy.max_attempts:
             raise Exhausted(f"the condition was not met within {attempt} polls")

@@ -7,11 +7,11 @@ Rule: a strategy sees the error and the number of the attempt that failed (from 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from re import Pattern
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 from everstep.durations import Duration, seconds_of
 from everstep.errors import UsageError
@@ -45,16 +45,20 @@ class Retry:
     retry_on_message: Sequence[str | Pattern[str]] | None = None
 
     def __post_init__(self) -> None:
-        if self.max_attempts < 1:
-            raise UsageError(f"max_attempts is {self.max_attempts}; it counts the first attempt, so the least is 1")
+        if not isinstance(self.max_attempts, int) or self.max_attempts < 1:  # pyright: ignore[reportUnnecessaryIsInstance]  # users may break the type
+            raise UsageError(f"max_attempts is {self.max_attempts!r}; it counts the first attempt, so the least is 1")
         for name in ("initial_delay", "max_delay", "increment"):
             value: Duration | None = getattr(self, name)
-            if value is not None and not 0 <= seconds_of(value) <= MAX_DELAY_S:
+            if value is not None and not 0 <= seconds_of(value, name) <= MAX_DELAY_S:
                 raise UsageError(f"{name} is {value!r}; it must lie between 0 and {MAX_DELAY_S:,} seconds (366 days)")
-        if not (self.backoff_rate > 0 and math.isfinite(self.backoff_rate)):
-            raise UsageError(f"backoff_rate is {self.backoff_rate}; it must be a positive number")
+        if not (isinstance(self.backoff_rate, int | float) and 0 < self.backoff_rate < math.inf):  # pyright: ignore[reportUnnecessaryIsInstance]  # the same
+            raise UsageError(f"backoff_rate is {self.backoff_rate!r}; it must be a positive number")
         if self.jitter not in ("none", "full", "half"):
             raise UsageError(f'jitter is {self.jitter!r}; it must be "none", "full" or "half"')
+        if self.retry_on is not None and not _holds(self.retry_on, _is_exception_class):
+            raise UsageError(f"retry_on is {self.retry_on!r}; it must be a sequence of exception classes")
+        if self.retry_on_message is not None and not _holds(self.retry_on_message, _is_pattern):
+            raise UsageError(f"retry_on_message is {self.retry_on_message!r}; it must be a sequence of strings or compiled patterns")
 
     @staticmethod
     def none() -> Retry:
@@ -68,8 +72,8 @@ class Retry:
 
     @staticmethod
     def linear(*, initial_delay: Duration = 1, increment: Duration = 1, max_delay: Duration = 300, max_attempts: int = 6) -> Retry:
-        """A delay that grows by `increment`."""
-        return Retry(max_attempts=max_attempts, initial_delay=initial_delay, increment=increment, max_delay=max_delay)
+        """A delay that grows by `increment`, without jitter."""
+        return Retry(max_attempts=max_attempts, initial_delay=initial_delay, increment=increment, max_delay=max_delay, jitter="none")
 
     @staticmethod
     def transient() -> Retry:
@@ -92,10 +96,11 @@ class Retry:
             return True
         if self.retry_on is not None and isinstance(error, tuple(self.retry_on)):
             return True
+        if self.retry_on_message is None:
+            return False
         message = str(error)
         return any(
-            pattern in message if isinstance(pattern, str) else pattern.search(message) is not None
-            for pattern in self.retry_on_message or ()
+            pattern in message if isinstance(pattern, str) else pattern.search(message) is not None for pattern in self.retry_on_message
         )
 
     def delay(self, attempt: int, chance: float) -> int:
@@ -104,8 +109,10 @@ class Retry:
         if self.increment is not None:
             wanted = initial + seconds_of(self.increment) * (attempt - 1)
         else:
-            # Beyond this exponent every growing delay is above the limit, and the power would overflow.
-            wanted = initial * self.backoff_rate ** min(attempt - 1, 1000 if self.backoff_rate <= 1 else 256)
+            try:
+                wanted = initial * float(self.backoff_rate) ** (attempt - 1)
+            except OverflowError:  # far above any limit
+                wanted = longest if initial else 0
         base = min(wanted, longest)
         match self.jitter:
             case "none":
@@ -115,6 +122,19 @@ class Retry:
             case "half":
                 drawn = base / 2 + base / 2 * chance
         return max(1, math.ceil(drawn))
+
+
+def _holds(values: object, is_right: Callable[[object], bool]) -> bool:
+    """Whether it is a collection (a lone string is none) of the right things."""
+    return isinstance(values, Collection) and not isinstance(values, str) and all(map(is_right, cast("Collection[object]", values)))
+
+
+def _is_exception_class(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseException)
+
+
+def _is_pattern(value: object) -> bool:
+    return isinstance(value, str | Pattern)
 
 
 DEFAULT_RETRY = Retry()
@@ -130,11 +150,14 @@ def next_delay(strategy: Retry | RetryStrategy, error: Exception, attempt: int, 
             return None
         return strategy.delay(attempt, chance)
     answer = strategy(error, attempt)
-    if answer is None:
-        return None
-    if isinstance(answer, bool) or not isinstance(answer, int | float | timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]  # user code may break its type
-        raise UsageError(f"the retry strategy answered {answer!r}; it must answer a timedelta, a number of seconds, or None")
-    seconds = max(1, math.ceil(seconds_of(answer)))
-    if seconds > MAX_DELAY_S:
-        raise UsageError(f"the retry strategy answered {answer!r}; the longest delay is {MAX_DELAY_S:,} seconds (366 days)")
-    return seconds
+    return None if answer is None else checked_delay("the retry strategy", answer)
+
+
+def checked_delay(whose: str, answer: object) -> int:
+    """A delay that a strategy of the user's answered with, in whole seconds. Raises UsageError if it is none between 1 s and 366 days."""
+    if isinstance(answer, bool) or not isinstance(answer, int | float | timedelta):
+        raise UsageError(f"{whose} answered {answer!r}; it must answer a timedelta, a number of seconds, or None")
+    seconds = seconds_of(answer)
+    if not seconds <= MAX_DELAY_S:  # nor NaN
+        raise UsageError(f"{whose} answered {answer!r}; the longest delay is {MAX_DELAY_S:,} seconds (366 days)")
+    return math.ceil(max(1, seconds))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, TypeVarTuple, Unpack, cast, 
 from uuid import UUID
 
 from everstep.durations import Duration
+from everstep.logging import DurableLogger
 from everstep.operations.batch import BatchResult
 from everstep.operations.completion import Completion
 from everstep.operations.naming import inferred_name
@@ -61,10 +62,20 @@ class SyncContext:
         """Whether this code has run before: something recorded is still ahead."""
         return self._context.is_replaying
 
+    @property
+    def logger(self) -> DurableLogger:
+        """A standard logger that is silent while the code is replayed; its records carry the execution and the operation."""
+        return self._context.logger
+
+    @property
+    def lambda_context(self) -> object:
+        """The context object that AWS Lambda hands to the invocation; None in other homes."""
+        return self._context.lambda_context
+
     @overload
     def step(
         self,
-        body: Callable[[Unpack[Ts]], Coroutine[object, object, T]],
+        body: Callable[[Unpack[Ts]], Awaitable[T]],
         *args: *Ts,
         name: str | None = None,
         key: str | None = None,

@@ -7,23 +7,26 @@ own records. Source: batch format that the official SDKs converge on ({"all": â€
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeAlias, TypeVar, cast
+from typing import Final, Generic, Literal, TypeAlias, TypeVar, TypeVarTuple, cast
 
 import msgspec
 
-from everstep.errors import BatchError, ChildContextError, OperationError, SerializationError
+from everstep.errors import BatchError, ChildContextError, OperationError, SerializationError, UsageError
 from everstep.failures import restore
 from everstep.operations.completion import CompletionReason
 from everstep.protocol.shapes import ErrorObject
+from everstep.serdes import PLAIN
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 ItemStatus: TypeAlias = Literal["SUCCEEDED", "FAILED", "STARTED"]
 BatchKind: TypeAlias = Literal["Map", "Parallel"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BatchItem(Generic[T]):
     """One item or branch. index: its position in the input. STARTED: it had not ended when the batch was complete."""
 
@@ -33,7 +36,7 @@ class BatchItem(Generic[T]):
     error: OperationError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BatchResult(Generic[T]):
     """What became of all items that were started, by index. Iterating gives the results of those that succeeded."""
 
@@ -83,8 +86,8 @@ class BatchResult(Generic[T]):
 
     @property
     def status(self) -> Literal["SUCCEEDED", "FAILED"]:
-        """FAILED if any item failed, whatever was tolerated."""
-        return "FAILED" if self.has_failure else "SUCCEEDED"
+        """FAILED if any item failed, whatever was tolerated, or the completion's own rule said so."""
+        return "FAILED" if self.has_failure or self.completion_reason == "CUSTOM_COMPLETION_FAILED" else "SUCCEEDED"
 
     @property
     def success_count(self) -> int:
@@ -104,13 +107,50 @@ class BatchResult(Generic[T]):
         return len(self.all)
 
 
+class TupleResult(BatchResult[object], Generic[*Ts]):
+    """The result of a parallel over a tuple of branches: `values()` has the types of the branches."""
+
+    def values(self) -> tuple[*Ts]:
+        """All values, in the order of the branches. Raises the first failed one's error; UsageError if some have not ended."""
+        self.throw_if_error()
+        if self.started() or not all_ended(self):
+            raise UsageError("values() needs every branch to have ended: this parallel was complete before")
+        return cast("tuple[*Ts]", tuple(self.get_results()))
+
+
+def all_ended(result: BatchResult[object]) -> bool:
+    """Whether the batch ran to its end."""
+    return result.completion_reason == "ALL_COMPLETED"
+
+
+def divided(items: Iterable[T], *, max_items: int, max_bytes: int) -> list[list[T]]:
+    """The items in batches, in order, none lost. An item above max_bytes of JSON is a batch of its own. Raises UsageError."""
+    if max_items < 1 or max_bytes < 1:
+        raise UsageError(f"a batch of max_items={max_items} and max_bytes={max_bytes} can hold nothing; the least is 1")
+    batches: list[list[T]] = []
+    size = 0
+    for item in items:
+        item_size = len(PLAIN.serialize(item).encode())
+        if not batches or len(batches[-1]) >= max_items or size + item_size > max_bytes:
+            batches.append([])
+            size = 0
+        batches[-1].append(item)
+        size += item_size
+    return batches
+
+
+_decode_raw: Final = msgspec.json.Decoder(msgspec.Raw).decode
+
+
 class RecordedItem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An item as it is recorded. result: the item's own recorded text, as JSON inside the JSON."""
+    """An item as it is recorded. result: the item's own recorded text, as JSON inside the JSON. text: the same, of a serdes whose
+    texts are no JSON."""
 
     index: int
     status: ItemStatus
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     error: ErrorObject | None = None
+    text: str | None = None
 
 
 class RecordedBatch(msgspec.Struct, frozen=True, rename={"completion_reason": "completionReason"}):
@@ -133,7 +173,18 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
 
 def batch_text(items: Sequence[RecordedItem], reason: CompletionReason) -> str:
     """What is recorded of a batch."""
-    return msgspec.json.encode(RecordedBatch(all=items, completion_reason=reason)).decode()
+    return msgspec.json.encode(RecordedBatch(all=[_embeddable(item) for item in items], completion_reason=reason)).decode()
+
+
+def _embeddable(item: RecordedItem) -> RecordedItem:
+    """The item with its result as a string where that is no JSON, which would make the whole unreadable (or has space around)."""
+    if not isinstance(item.result, msgspec.Raw):
+        return item
+    own = bytes(item.result)
+    with suppress(msgspec.DecodeError):
+        if bytes(_decode_raw(own)) == own:
+            return item
+    return RecordedItem(item.index, item.status, text=own.decode())
 
 
 def summary_text(kind: BatchKind, items: Sequence[RecordedItem], reason: CompletionReason) -> str:
@@ -153,6 +204,11 @@ def summary_text(kind: BatchKind, items: Sequence[RecordedItem], reason: Complet
     return msgspec.json.encode(summary).decode()
 
 
+def _own_text(item: RecordedItem) -> str | None:
+    """The item's text as its serdes wrote it; None if it has no result."""
+    return bytes(item.result).decode() if isinstance(item.result, msgspec.Raw) else item.text
+
+
 def read_batch(text: str, read_item: Callable[[int, str], T]) -> BatchResult[T]:
     """The batch that `batch_text` wrote. read_item: (index, an item's recorded text) to its value. Raises SerializationError."""
     try:
@@ -163,7 +219,7 @@ def read_batch(text: str, read_item: Callable[[int, str], T]) -> BatchResult[T]:
         BatchItem(
             index=item.index,
             status=item.status,
-            result=read_item(item.index, bytes(item.result).decode()) if isinstance(item.result, msgspec.Raw) else None,
+            result=None if (own := _own_text(item)) is None else read_item(item.index, own),
             error=restore(item.error, ChildContextError) if item.error is not None or item.status == "FAILED" else None,
         )
         for item in recorded.all

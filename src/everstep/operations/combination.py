@@ -19,7 +19,7 @@ T = TypeVar("T")
 Combinator: TypeAlias = Literal["All", "Any", "Race", "AllSettled", "Select"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settled(Generic[T]):
     """How a member ended: with its value, or with its error."""
 
@@ -28,7 +28,7 @@ class Settled(Generic[T]):
     error: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Selected(Generic[T]):
     """The named member that ended first, and its value."""
 

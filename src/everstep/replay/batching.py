@@ -7,34 +7,22 @@ Sizes are bytes of the request's real JSON: UTF-8, with the escapes that a JSON 
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
+
+import msgspec
 
 from everstep.protocol.limits import MAX_BATCH_BYTES, MAX_BATCH_UPDATES
-from everstep.protocol.shapes import ErrorObject, OperationUpdate
+from everstep.protocol.shapes import OperationUpdate
 
-_ENVELOPE_BYTES = 420  # keys, ids, type, action and options of one update; names are bounded by 256
-_NAME_BYTES = 300
-
-
-def encoded_bytes(text: str) -> int:
-    """The length of `text` as a JSON string: UTF-8 bytes plus escapes of quotes and backslashes. An upper bound within 1 %."""
-    plain = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-    return plain + text.count('"') + text.count("\\") + text.count("\n")
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def update_bytes(update: OperationUpdate) -> int:
-    """An upper bound of the update's share of a checkpoint's body."""
-    size = _ENVELOPE_BYTES + (_NAME_BYTES if update.name else 0)
-    if update.payload is not None:
-        size += encoded_bytes(update.payload)
-    if update.error is not None:
-        size += error_bytes(update.error)
-    return size
+    """The update's share of a checkpoint's body, with the comma after it.
 
-
-def error_bytes(error: ErrorObject) -> int:
-    """An upper bound of the error's share of a checkpoint's body."""
-    texts = (error.error_message, error.error_type, error.error_data, *(error.stack_trace or ()))
-    return 80 + sum(encoded_bytes(text) + 4 for text in texts if text)
+    Writing the update to measure it takes no longer than counting what its texts would need (0.3 µs for a short one).
+    """
+    return len(_encode(update)) + 1
 
 
 def take_batch(queue: deque[tuple[OperationUpdate, int]]) -> list[OperationUpdate]:

@@ -35,8 +35,12 @@ class Checkpointer:
         recorded: Callable[[Sequence[Operation]], None],
         failed: Callable[[BaseException], None],
         revoked: Callable[[], None],
+        one_at_a_time: bool,
     ) -> None:
-        """recorded: called with what changed, after each answer. failed: the invocation can't go on. revoked: it must end."""
+        """recorded: called with what changed, after each answer. failed: the invocation can't go on. revoked: it must end.
+
+        one_at_a_time: send each update at once, in a call of its own.
+        """
         self._host = host
         self._client = client
         self._arn = arn
@@ -44,6 +48,7 @@ class Checkpointer:
         self._recorded = recorded
         self._failed = failed
         self._revoked = revoked
+        self._one_at_a_time = one_at_a_time
         self._queue: deque[tuple[OperationUpdate, int]] = deque()
         self._urgent = False
         self._lingering: asyncio.TimerHandle | None = None
@@ -64,7 +69,7 @@ class Checkpointer:
     def send(self, update: OperationUpdate, *, urgent: bool) -> None:
         """Queue an update. Urgent: with the next call; else lingering, for up to LINGER_S, for one to leave with."""
         self._queue.append((update, update_bytes(update)))
-        if urgent:
+        if urgent or self._one_at_a_time:
             self.flush_soon()
         elif self._lingering is None and not self._urgent:
             self._lingering = self._host.call_later(LINGER_S, self.flush_soon)
@@ -99,7 +104,10 @@ class Checkpointer:
         if self.closed or self._in_flight is not None:
             return
         self._urgent = False
-        self._call(take_batch(self._queue))
+        if self._one_at_a_time:
+            self._call([self._queue.popleft()[0]] if self._queue else [])
+        else:
+            self._call(take_batch(self._queue))
 
     def _call(self, batch: list[OperationUpdate]) -> None:
         self.calls += 1

@@ -94,7 +94,7 @@ def context_value(recorded: Operation, call: ContextCall) -> object:
     """The recorded value. Raises the recorded error."""
     details = recorded.context_details
     if recorded.status == "SUCCEEDED":
-        return call.serdes.deserialize(details.result) if details and details.result else None
+        return call.serdes.deserialize(details.result) if details and details.result is not None else None
     if recorded.status == "FAILED":
         failure = details.error if details else None
     else:

@@ -14,7 +14,7 @@ import asyncio
 import inspect
 import os
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from hashlib import blake2b
 from heapq import heappop, heappush
 from pathlib import Path
@@ -22,13 +22,15 @@ from typing import Literal, Protocol, TypeAlias
 
 from everstep.client.api import DurableClient
 from everstep.errors import ReplayMismatch, UsageError
-from everstep.protocol.shapes import TERMINAL, Operation, OperationAction, OperationUpdate, WaitOptions
+from everstep.protocol.shapes import TERMINAL, Operation, OperationAction, OperationUpdate, StepDetails, WaitOptions
 from everstep.replay.journal import Journal, check_identity, visible_ids
 from everstep.runtime.checkpointer import Checkpointer
 from everstep.runtime.loop import DurableLoop, DurableTask, DurableTimer
 from everstep.runtime.scope import Scope, root_scope
 
 Outcome: TypeAlias = Literal["done", "pending"]
+Durability: TypeAlias = Literal["acknowledged", "eager", "pipelined"]
+"""When a handler may go on after a step: once its result is recorded (the first two), or already while that is under way."""
 _EXTERNAL = ("CALLBACK", "CHAINED_INVOKE")
 _MARK: tuple[OperationAction, ...] = ("START", "SUCCEED")
 _FIRST_POLL_S, _LONGEST_POLL_S = 1.0, 15.0
@@ -54,8 +56,17 @@ class LiveOperation(Protocol):
 class Engine:
     """One execution, from its first invocation in this process until it ends or is dropped."""
 
-    def __init__(self, *, arn: str, journal: Journal, begun_at: float, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        *,
+        arn: str,
+        journal: Journal,
+        begun_at: float,
+        clock: Callable[[], float] = time.time,
+        durability: Durability = "acknowledged",
+    ) -> None:
         """begun_at: the execution's start, in ms since the epoch. clock: seconds since the epoch, of the host."""
+        self._durability: Durability = durability
         self.arn = arn
         self.is_stale = False
         self.lambda_context: object = None
@@ -117,6 +128,7 @@ class Engine:
             recorded=self._recorded,
             failed=self._fail,
             revoked=self._revoked,
+            one_at_a_time=self._durability == "eager",
         )
         if program is not None:
             self._root = self.loop.new_task(program, self.root_scope, name="handler")
@@ -225,11 +237,16 @@ class Engine:
             )
         return True
 
-    async def outcome(self, operation_id: str, begin: Callable[[], None] | None) -> Operation:
-        """The finished record, when its turn comes. begin: starts the live work, if it comes to that."""
+    async def outcome(self, operation_id: str, begin: Callable[[], None] | None, *, is_early: bool = False) -> Operation:
+        """The finished record, when its turn comes. begin: starts the live work, if it comes to that.
+
+        is_early: a pipelined execution may have gone on before it was recorded, so its time is not the handler's.
+        """
         record = self.journal.operations.get(operation_id)
         if record is not None and record.status in TERMINAL and record.status != "CANCELLED":
             self._pass(operation_id)
+            if is_early and self._durability == "pipelined" and self._is_sequential(awaiting=0) and not self.loop.has_ready:
+                return record
             if self._is_next(record):
                 return record
             future = self.loop.create_future()
@@ -248,6 +265,28 @@ class Engine:
             raise
         assert isinstance(answer, Operation)
         return answer
+
+    def deliver_early(self, update: OperationUpdate) -> None:
+        """Let a pipelined handler go on with a step's result while its record is under way, if nothing else could come first."""
+        if self._durability != "pipelined" or not self._is_sequential(awaiting=1):
+            return
+        record = Operation(
+            id=update.id,
+            type=update.type,
+            status="SUCCEEDED",
+            start_timestamp=self._now_ms,
+            end_timestamp=self._now_ms,
+            parent_id=update.parent_id,
+            name=update.name,
+            sub_type=update.sub_type,
+            step_details=StepDetails(attempt=1, result=update.payload),
+        )
+        self.journal.absorb(record)
+        self._absorbed(record)
+
+    def _is_sequential(self, *, awaiting: int) -> bool:
+        """Whether handler code waits for nothing but so many operations."""
+        return len(self._awaiting) == awaiting and not self._due and not self._starting
 
     async def begun(self, start: OperationUpdate) -> Operation:
         """The record of an operation once the service has begun it (a callback has its id then), when its turn comes."""
@@ -309,6 +348,12 @@ class Engine:
     def may_block(self) -> bool:
         """Whether a body may hold up the host's loop: it is this execution's alone, and nothing else is under way."""
         return self.lambda_context is not None and not self._running and len(self._awaiting) == 1
+
+    @property
+    def log_fields(self) -> Mapping[str, object]:
+        """What log records of this execution carry."""
+        request_id = getattr(self.lambda_context, "aws_request_id", None)
+        return {"executionArn": self.arn} | ({"requestId": request_id} if request_id else {})
 
     @property
     def has_running(self) -> bool:
@@ -480,7 +525,10 @@ class Engine:
     def _decide(self) -> None:
         assert self._root is not None
         if self._root.done() or self.failure is not None:
-            self._finished.set_result("done")
+            if self._durability == "pipelined" and not self.checkpointer.is_idle:
+                self.checkpointer.flush_soon()  # what the handler has gone on from must be recorded before it ends
+            else:
+                self._finished.set_result("done")
         elif self._running or not self.checkpointer.is_idle:
             if not self._running and self.checkpointer.in_flight is None:
                 self.checkpointer.flush_soon()

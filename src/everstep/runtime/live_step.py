@@ -180,7 +180,9 @@ class LiveStep:
 
     def _returned(self, payload: str) -> None:
         """The attempt came to a result."""
-        self._send("SUCCEED", payload=payload, urgent=True)
+        update = self._send("SUCCEED", payload=payload, urgent=True)
+        if self._call.semantics == "at_least_once":
+            self._engine.deliver_early(update)
 
     def _failed(self, error: Exception) -> None:
         try:
@@ -201,22 +203,21 @@ class LiveStep:
         payload: str | None = None,
         error: ErrorObject | None = None,
         delay: int | None = None,
-    ) -> None:
+    ) -> OperationUpdate:
         call = self._call
-        self._engine.send(
-            OperationUpdate(
-                id=call.operation_id,
-                type="STEP",
-                action=action,
-                parent_id=call.parent_id,
-                name=call.name,
-                sub_type=call.sub_type,
-                payload=payload,
-                error=error,
-                step_options=None if delay is None else StepOptions(next_attempt_delay_seconds=delay),
-            ),
-            urgent=urgent,
+        update = OperationUpdate(
+            id=call.operation_id,
+            type="STEP",
+            action=action,
+            parent_id=call.parent_id,
+            name=call.name,
+            sub_type=call.sub_type,
+            payload=payload,
+            error=error,
+            step_options=None if delay is None else StepOptions(next_attempt_delay_seconds=delay),
         )
+        self._engine.send(update, urgent=urgent)
+        return update
 
 
 async def _awaited(answer: Awaitable[object]) -> object:

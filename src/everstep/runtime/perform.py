@@ -57,7 +57,8 @@ class Callback(Generic[T]):
 async def step(engine: Engine, call: StepCall) -> object:
     recorded = engine.journal.operations.get(call.operation_id)
     if recorded is not None and recorded.end_timestamp is not None:
-        recorded = await engine.outcome(call.operation_id, None)
+        is_early = recorded.status == "SUCCEEDED" and call.semantics == "at_least_once"
+        recorded = await engine.outcome(call.operation_id, None, is_early=is_early)
     else:
         live = LiveStep(engine, call, contextvars.copy_context())
         recorded = await engine.outcome(call.operation_id, live.begin)

@@ -1,0 +1,89 @@
+"""A logger for handler code: the standard library's, silent on replay, knowing where it stands.
+
+Rule: what a handler logged before is not logged again when it is replayed; a step's body always logs, for it runs only
+when it has not run before. No logger but our own is touched, and that one only on AWS Lambda, where it writes JSON lines.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
+from typing import Protocol
+
+from everstep.step_context import current_step
+
+FIELDS = ("executionArn", "requestId", "parentId", "operationId", "operationName", "attempt")
+"""What a record carries besides the message. Names: the official SDKs'."""
+
+
+class Standing(Protocol):
+    """What the logger asks of the engine."""
+
+    @property
+    def is_replaying(self) -> bool: ...
+
+    @property
+    def log_fields(self) -> Mapping[str, object]: ...
+
+
+class DurableLogger(logging.LoggerAdapter[logging.Logger]):
+    """`ctx.logger`. Records carry executionArn, and where they apply requestId, operationId, operationName, attempt."""
+
+    def __init__(self, logger: logging.Logger, standing: Standing, context_id: str | None) -> None:
+        super().__init__(logger, None)
+        self._standing = standing
+        self._context_id = context_id
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802  # logging's name
+        """Whether a record of that level would be written: not while the code is replayed."""
+        if current_step.get(None) is None and self._standing.is_replaying:
+            return False
+        return self.logger.isEnabledFor(level)
+
+    def process(self, msg: object, kwargs: MutableMapping[str, object]) -> tuple[object, MutableMapping[str, object]]:
+        fields: dict[str, object] = dict(self._standing.log_fields)
+        step = current_step.get(None)
+        if step is not None:
+            fields |= {"operationId": step.operation_id, "attempt": step.attempt}
+            if step.name is not None:
+                fields["operationName"] = step.name
+        elif self._context_id is not None:
+            fields["operationId"] = self._context_id
+        given = kwargs.get("extra")
+        kwargs["extra"] = fields | (dict(given) if isinstance(given, Mapping) else {})
+        return msg, kwargs
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per record, with everything that the record carries at its top level."""
+
+    _USUAL = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "logger": record.name,
+        }
+        line |= {name: value for name, value in vars(record).items() if name not in self._USUAL}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def handler_logger() -> logging.Logger:
+    """The logger that handler code writes to: `everstep.handler`, which users configure as any other."""
+    logger = logging.getLogger("everstep.handler")
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ and not logger.handlers:
+        lines = logging.StreamHandler(sys.stdout)
+        lines.setFormatter(JsonLines())
+        logger.addHandler(lines)
+        logger.propagate = False
+        if logger.level == logging.NOTSET:
+            logger.setLevel(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "INFO"))
+    return logger
