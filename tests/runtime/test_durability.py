@@ -1,0 +1,115 @@
+"""Durability modes: what is recorded when, and what a crash can cost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from everstep import DurableContext, UsageError, durable
+from everstep.handler import DurableHandler
+from everstep.runtime.engine import Durability
+from tests.support.loopback import Faults, Loopback, Run
+from tests.support.virtual import run_virtually
+
+
+def run(durability: Durability, steps: int = 6, *, faults: Faults | None = None, latency_s: float = 0) -> tuple[Run, list[int], float]:
+    ran: list[int] = []
+
+    async def body(number: int) -> int:
+        ran.append(number)
+        return number
+
+    async def handler(event: object, ctx: DurableContext) -> list[int]:
+        return [await ctx.step(body, number) for number in range(steps)]
+
+    async def main() -> tuple[Run, list[int], float]:
+        loopback = Slow(DurableHandler(handler, durability=durability), faults=faults, latency_s=latency_s)
+        began = asyncio.get_running_loop().time()
+        done = await loopback.run()
+        seconds = asyncio.get_running_loop().time() - began
+        replayed = await loopback.replay()
+        assert replayed.result == done.result
+        return done, ran, seconds
+
+    return run_virtually(main())
+
+
+class Slow(Loopback):
+    """A service that takes its time to answer."""
+
+    def __init__(self, handler: DurableHandler[object, object], *, faults: Faults | None, latency_s: float) -> None:
+        super().__init__(handler, faults=faults)
+        self._latency_s = latency_s
+
+    async def checkpoint(self, *arguments: object) -> object:  # type: ignore[override]
+        await asyncio.sleep(self._latency_s)
+        return await super().checkpoint(*arguments)  # type: ignore[arg-type]
+
+
+def test_acknowledged_sends_a_short_step_in_one_call_and_waits_for_it() -> None:
+    done, ran, seconds = run("acknowledged", latency_s=1)
+
+    assert (done.calls, seconds, ran) == (6, 6, [0, 1, 2, 3, 4, 5])
+
+
+def test_eager_sends_each_update_in_a_call_of_its_own() -> None:
+    done, ran, seconds = run("eager", latency_s=1)
+
+    assert (done.calls, seconds, ran) == (12, 12, [0, 1, 2, 3, 4, 5])
+    assert done.result == "[0,1,2,3,4,5]"
+
+
+def test_pipelined_goes_on_while_a_record_is_under_way_and_ends_when_all_are_there() -> None:
+    done, ran, seconds = run("pipelined", latency_s=1)
+
+    assert done.calls <= 2
+    assert seconds <= 2
+    assert ran == [0, 1, 2, 3, 4, 5]
+    assert sum(event.type == "StepSucceeded" for event in done.events) == 6
+
+
+@pytest.mark.parametrize("durability", ["acknowledged", "eager"])
+@pytest.mark.parametrize("fault", ["lost request", "lost answer"])
+def test_a_crash_costs_at_most_the_step_that_was_not_recorded(durability: Durability, fault: str) -> None:
+    calls = run(durability)[0].calls
+    for point in range(1, calls + 1):
+        done, ran, _ = run(durability, faults={point: fault})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+        assert done.result == "[0,1,2,3,4,5]"
+        assert len(ran) <= 7
+        assert [number for index, number in enumerate(ran) if number not in ran[:index]] == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("fault", ["lost request", "lost answer"])
+def test_a_crash_of_a_pipelined_execution_may_repeat_steps_and_loses_none(fault: str) -> None:
+    for point in (1, 2):
+        done, ran, _ = run("pipelined", faults={point: fault}, latency_s=1)  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+        assert done.result == "[0,1,2,3,4,5]"
+        assert set(ran) == {0, 1, 2, 3, 4, 5}
+
+
+def test_pipelined_time_is_the_same_on_a_replay() -> None:
+    async def body() -> None: ...
+
+    async def handler(event: object, ctx: DurableContext) -> list[str]:
+        times: list[str] = []
+        for _ in range(3):
+            await ctx.step(body)
+            times.append(ctx.now().isoformat())
+        await ctx.wait(2)
+        await asyncio.gather(ctx.step(body), ctx.step(body))
+        return [*times, ctx.now().isoformat()]
+
+    async def main() -> None:
+        loopback = Slow(DurableHandler(handler, durability="pipelined"), faults=None, latency_s=1)
+        done = await loopback.run()
+        assert (await loopback.replay()).result == done.result
+
+    run_virtually(main())
+
+
+def test_another_mode_is_refused() -> None:
+    async def handler(event: object, ctx: DurableContext) -> None: ...
+
+    with pytest.raises(UsageError, match="durability is 'fast'"):
+        durable(durability="fast")(handler)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
