@@ -151,7 +151,7 @@ class DurableContext:
             None if timeout is None else positive_seconds("timeout", timeout),
             result_serdes(body) if serdes is None else cast("Serdes[object]", serdes),
         )
-        return perform.step(self._engine, call)
+        return self._engine.called(operation_id, perform.step(self._engine, call))
 
     def wait_for_condition(
         self,
@@ -188,7 +188,7 @@ class DurableContext:
         )
         within_s = None if timeout is None else positive_seconds("timeout", timeout)
         run = perform.condition(self._engine, call, cast("Poll[object] | PollStrategy[object]", poll), within_s)
-        return cast("Coroutine[object, object, S]", run)
+        return cast("Coroutine[object, object, S]", self._engine.called(operation_id, run))
 
     # -- time ------------------------------------------------------------------
 
@@ -201,7 +201,8 @@ class DurableContext:
         seconds = wait_seconds(duration)
         label = None if name is None else given_name(name)
         operation_id = self._identify(scope, "WAIT", "Wait", label, key)
-        return perform.wait(self._engine, operation_id, self._node.parent_id, label, seconds)
+        run = perform.wait(self._engine, operation_id, self._node.parent_id, label, seconds)
+        return self._engine.called(operation_id, run)
 
     def wait_until(self, when: datetime, *, name: str | None = None, key: str | None = None) -> Coroutine[object, object, None]:
         """Wait until an instant; not at all if durable time is past it. when: aware. Raises UsageError if it is naive."""
@@ -210,7 +211,8 @@ class DurableContext:
             raise UsageError(f"wait_until({when!r}): the instant is ambiguous; give it a time zone, datetime(…, tzinfo=UTC)")
         label = None if name is None else given_name(name)
         operation_id = self._identify(scope, "WAIT", "Wait", label, key)
-        return perform.wait_until(self._engine, operation_id, self._node.parent_id, label, when.timestamp())
+        run = perform.wait_until(self._engine, operation_id, self._node.parent_id, label, when.timestamp())
+        return self._engine.called(operation_id, run)
 
     # -- callbacks and invokes -------------------------------------------------
 
@@ -264,7 +266,8 @@ class DurableContext:
         label = None if name is None else given_name(name)
         operation_id = self._identify(scope, "CALLBACK", "Callback", label, key)
         reader = serdes if serdes is not None else None if returns is None else cast("Serdes[T]", serdes_for(returns))
-        return perform.create_callback(self._engine, operation_id, self._node.parent_id, label, options, reader)
+        run = perform.create_callback(self._engine, operation_id, self._node.parent_id, label, options, reader)
+        return self._engine.called(operation_id, run)
 
     @overload
     def wait_for_callback(
@@ -327,7 +330,8 @@ class DurableContext:
         strategy = DEFAULT_RETRY if retry is None else retry
         reader = cast("Serdes[object] | None", serdes) if returns is None else serdes_for(returns)
         child = home_scope(call.operation_id, self._node)
-        return perform.wait_for_callback(self._engine, call, child, submitter, args, options, strategy, reader)
+        run = perform.wait_for_callback(self._engine, call, child, submitter, args, options, strategy, reader)
+        return self._engine.called(call.operation_id, run)
 
     @overload
     def invoke(
@@ -394,7 +398,7 @@ class DurableContext:
             chained_invoke_options=options,
         )
         reader = cast("Serdes[object]", serdes or PLAIN) if returns is None else serdes_for(returns)
-        return perform.invoke(self._engine, update, reader)
+        return self._engine.called(operation_id, perform.invoke(self._engine, update, reader))
 
     def recurse(self, payload: object = None, *, name: str | None = None, key: str | None = None) -> Coroutine[object, object, object]:
         """Invoke this function again, in the version that runs, as an execution of its own with another input.
@@ -426,10 +430,12 @@ class DurableContext:
         reader = result_serdes(body) if serdes is None else cast("Serdes[object]", serdes)
         if virtual:
             inside = home_scope(self._unrecorded(scope, key), self._node, is_virtual=True)
-            return cast("Coroutine[object, object, T]", run_virtual(inside, self._on_context(body, args), reader))
+            run = run_virtual(self._engine, inside, self._on_context(body, args), reader)
+            return cast("Coroutine[object, object, T]", self._engine.called(inside.prefix, run))
         call = self._context_call(scope, checked_sub_type(sub_type), label, key, reader, inferred=name is None)
         inside = home_scope(call.operation_id, self._node)
-        return cast("Coroutine[object, object, T]", run_child(self._engine, call, inside, self._on_context(body, args)))
+        run = run_child(self._engine, call, inside, self._on_context(body, args))
+        return cast("Coroutine[object, object, T]", self._engine.called(call.operation_id, run))
 
     def with_retry(
         self,
@@ -774,8 +780,9 @@ class DurableContext:
             task = asyncio.current_task()
         except RuntimeError:
             task = None
-        if self._engine.dropped:
-            raise GeneratorExit
+        if self._engine.loop.is_closed():
+            self._engine.loop.end_if_closed()
+            return Scope(self._node, self._node.prefix)
         if not isinstance(task, DurableTask) or task.get_loop() is not self._engine.loop:
             raise UsageError(
                 "an operation was called outside the handler's own code: inside a step's body, in another thread or event loop, or in "
@@ -784,13 +791,14 @@ class DurableContext:
         scope = task.scope
         if scope.node is not self._node:
             if self._node.is_cancelled or scope.node.is_cancelled:
-                raise asyncio.CancelledError
+                self._engine.refuse_cancelled()
+                return scope
             raise UsageError(
                 "an operation was called on another context than the one the code runs in: use the context that the child context's "
                 "or branch's function was given, and none of a context that has ended"
             )
         if self._node.is_cancelled:
-            raise asyncio.CancelledError
+            self._engine.refuse_cancelled()
         return scope
 
     def _on_context(self, body: Callable[..., Awaitable[object]], arguments: tuple[object, ...]) -> Body:
@@ -846,7 +854,7 @@ class DurableContext:
         if nesting not in ("nested", "flat"):
             raise UsageError(f'nesting is {nesting!r}; it must be "nested" or "flat"')
         completion.check_total(len(branches))
-        return Batch(
+        batch = Batch(
             self._engine,
             kind,
             call,
@@ -856,14 +864,15 @@ class DurableContext:
             completion=completion,
             is_flat=nesting == "flat",
             has_own_serdes=whole,
-        ).run()
+        )
+        return self._engine.called(call.operation_id, batch.run())
 
     def _combine(
         self, combinator: Combinator, members: Sequence[Awaitable[object]], name: str | None, key: str | None
     ) -> Coroutine[object, object, tuple[Decision, list[Settled[object]]]]:
         scope = self._enter()
         call = self._context_call(scope, combinator, None if name is None else given_name(name), key, PLAIN)
-        return combine(self._engine, scope, call, combinator, members)
+        return self._engine.called(call.operation_id, combine(self._engine, scope, call, combinator, members))
 
     def _draw(self, size: int) -> bytes:
         """Bytes that depend on the execution and on how often this code has drawn."""

@@ -90,6 +90,7 @@ class Batch:
     async def run(self) -> BatchResult[object]:
         """The result, equal on the first run and on every replay. Raises ChildContextError if it is recorded as failed."""
         engine, call = self._engine, self._call
+        engine.unawaited.pop(call.operation_id, None)
         recorded = engine.journal.operations.get(call.operation_id)
         if recorded is not None and recorded.status in TERMINAL:
             return await self._replayed(await engine.outcome(call.operation_id, None))
@@ -167,7 +168,7 @@ class Batch:
         if not self._is_flat:
             return await run_child(self._engine, child, scope, branch.body)
         try:
-            return await run_virtual(scope, branch.body, branch.serdes)
+            return await run_virtual(self._engine, scope, branch.body, branch.serdes)
         except Exception as error:
             if self._engine.failure is not None:
                 raise

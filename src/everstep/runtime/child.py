@@ -61,6 +61,7 @@ async def run_child(engine: Engine, call: ContextCall, scope: Scope, body: Body)
 
     scope: the child's own, in which its body runs.
     """
+    engine.unawaited.pop(call.operation_id, None)
     recorded = engine.journal.operations.get(call.operation_id)
     if recorded is not None and recorded.status in TERMINAL:
         recorded = await engine.outcome(call.operation_id, None)
@@ -114,6 +115,7 @@ async def in_scope(scope: Scope, body: Body) -> object:
             scope.node.state = "ended"
 
 
-async def run_virtual(scope: Scope, body: Body, serdes: Serdes[object]) -> object:
+async def run_virtual(engine: Engine, scope: Scope, body: Body, serdes: Serdes[object]) -> object:
     """The value of a context that is not recorded itself: its operations are, under the context around it."""
+    engine.unawaited.pop(scope.prefix, None)
     return serdes.deserialize(serdes.serialize(await in_scope(scope, body)))

@@ -24,6 +24,7 @@ async def combine(
 
     scope: of the code that combines; each member gets a scope of its own from it.
     """
+    engine.unawaited.pop(call.operation_id, None)
     recorded = engine.journal.operations.get(call.operation_id)
     if recorded is not None and recorded.status in TERMINAL:
         recorded = await engine.outcome(call.operation_id, None)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from hashlib import blake2b
 from heapq import heappop, heappush
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from everstep.client.api import DurableClient
 from everstep.errors import ReplayMismatch, UsageError
@@ -28,6 +28,7 @@ from everstep.runtime.checkpointer import Checkpointer
 from everstep.runtime.loop import DurableLoop, DurableTask, DurableTimer
 from everstep.runtime.scope import Scope, root_scope
 
+T = TypeVar("T")
 Outcome: TypeAlias = Literal["done", "pending"]
 Durability: TypeAlias = Literal["acknowledged", "eager", "pipelined"]
 """When a handler may go on after a step: once its result is recorded (the first two), or already while that is under way."""
@@ -35,6 +36,7 @@ _EXTERNAL = ("CALLBACK", "CHAINED_INVOKE")
 _MARK: tuple[OperationAction, ...] = ("START", "SUCCEED")
 _FIRST_POLL_S, _LONGEST_POLL_S = 1.0, 15.0
 """How often the service is asked about callbacks and invokes while other work keeps the invocation alive."""
+_MOST_REFUSALS = 1_000
 _LATE_S = 0.005
 """The service may see a due time a little later than we do."""
 _OWN_FILES = f"{Path(__file__).parent.parent}{os.sep}"
@@ -78,6 +80,9 @@ class Engine:
         self.dropped = False
         self.begun_at = begun_at
         self.failure: BaseException | None = None
+        self.unawaited: dict[str, Coroutine[object, object, object]] = {}
+        """Operations that were called and not awaited yet, by id."""
+        self._refusals = 0
         self._called: set[str] = set()
         self._ahead: set[str] | None = None
         self._is_live = False
@@ -144,11 +149,18 @@ class Engine:
                 self.drop()
 
     def result(self) -> str:
-        """What the handler returned, as JSON text. Raises what it raised."""
+        """What the handler returned, as JSON text. Raises what it raised; UsageError if it left an operation without awaiting it."""
         assert self._root is not None
         if self.failure is not None:
             raise self.failure
-        return self._root.result()
+        result = self._root.result()
+        for operation_id, run in self.unawaited.items():
+            if inspect.getcoroutinestate(run) == inspect.CORO_CREATED:
+                raise UsageError(
+                    f"the handler called {run.__name__}() and never awaited it (operation {operation_id[:12]}…), so nothing was done: "
+                    "write `await ctx.…`, or give it to asyncio.create_task and await the task"
+                )
+        return result
 
     async def settle(self, update: OperationUpdate) -> None:
         """Send a last update of an execution that is done, and wait until it is acknowledged or the token is gone."""
@@ -165,6 +177,9 @@ class Engine:
         if self.dropped:
             return
         self.dropped = True
+        for run in self.unawaited.values():
+            run.close()
+        self.unawaited.clear()
         for live in list(self._live.values()):
             live.cancel()
         self._live.clear()
@@ -359,6 +374,25 @@ class Engine:
     def has_running(self) -> bool:
         """Whether any work runs on the host for an operation."""
         return bool(self._running)
+
+    def called(self, operation_id: str, run: Coroutine[object, object, T]) -> Coroutine[object, object, T]:
+        """Note an operation that has been called; it is taken off when it is awaited."""
+        self.unawaited[operation_id] = run
+        return run
+
+    def refuse_cancelled(self) -> None:
+        """Refuse an operation of a context that is cancelled. Raises CancelledError.
+
+        Code that swallows that time and again would never stop: it is let in at last, to wait for an operation that never
+        begins, for the execution has failed by then.
+        """
+        self._refusals += 1
+        if self._refusals <= _MOST_REFUSALS:
+            raise asyncio.CancelledError
+        self.failure = UsageError(
+            "code of a cancelled branch goes on asking for operations: it swallows asyncio.CancelledError. Let it pass: catch "
+            "Exception instead of BaseException, or raise it again"
+        )
 
     def fail(self, error: BaseException) -> None:
         """End the invocation with this error, whatever handler code does."""

@@ -26,6 +26,7 @@ Ts = TypeVarTuple("Ts")
 
 logger = logging.getLogger("everstep")
 
+_MOST_ENDINGS = 1_000
 _TASKS_FILE = asyncio.tasks.__file__
 
 
@@ -104,6 +105,7 @@ class DurableLoop(asyncio.AbstractEventLoop):
         self._root = root
         self._seed = seed
         self._closed = False
+        self._endings = 0
         self.tasks: list[DurableTask[object]] = []
 
     # -- running ---------------------------------------------------------------
@@ -149,6 +151,12 @@ class DurableLoop(asyncio.AbstractEventLoop):
         self.tasks.clear()
         self._ready.clear()
 
+    def end_if_closed(self) -> None:
+        """End code that goes on while it is being closed, by GeneratorExit. If it swallows that time and again, let it wait for ever."""
+        if self._closed and self._endings < _MOST_ENDINGS:
+            self._endings += 1
+            raise GeneratorExit
+
     # -- what asyncio calls ----------------------------------------------------
 
     def call_soon(self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None) -> events.Handle:
@@ -159,8 +167,7 @@ class DurableLoop(asyncio.AbstractEventLoop):
     def call_later(
         self, delay: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> events.TimerHandle:
-        if self._closed:
-            raise GeneratorExit
+        self.end_if_closed()
         timer = DurableTimer(self.time() + delay, callback, args, self, context)
         self._host.set_timer(timer, delay, self.current_scope())
         return timer
@@ -178,8 +185,7 @@ class DurableLoop(asyncio.AbstractEventLoop):
         return self._host.durable_time
 
     def create_future(self) -> asyncio.Future[object]:
-        if self._closed:
-            raise GeneratorExit
+        self.end_if_closed()
         return asyncio.Future(loop=self)
 
     def create_task(  # type: ignore[override]  # eager_start and other later arguments are accepted and have no effect here
@@ -187,7 +193,7 @@ class DurableLoop(asyncio.AbstractEventLoop):
     ) -> DurableTask[T]:
         if self._closed:
             coro.close()
-            raise GeneratorExit
+            self.end_if_closed()
         _refuse_as_completed(coro)
         return self.new_task(coro, self.current_scope().of_new_task(), name=name, context=context)
 

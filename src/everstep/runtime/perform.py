@@ -55,6 +55,7 @@ class Callback(Generic[T]):
 
 
 async def step(engine: Engine, call: StepCall) -> object:
+    engine.unawaited.pop(call.operation_id, None)
     recorded = engine.journal.operations.get(call.operation_id)
     if recorded is not None and recorded.end_timestamp is not None:
         is_early = recorded.status == "SUCCEEDED" and call.semantics == "at_least_once"
@@ -75,6 +76,7 @@ def step_value(recorded: Operation, call: StepCall, error: type[OperationError])
 
 
 async def condition(engine: Engine, call: StepCall, strategy: Poll[object] | PollStrategy[object], within_s: float | None) -> object:
+    engine.unawaited.pop(call.operation_id, None)
     recorded = engine.journal.operations.get(call.operation_id)
     if recorded is not None and recorded.end_timestamp is not None:
         recorded = await engine.outcome(call.operation_id, None)
@@ -86,6 +88,7 @@ async def condition(engine: Engine, call: StepCall, strategy: Poll[object] | Pol
 
 async def wait_until(engine: Engine, operation_id: str, parent_id: str | None, name: str | None, when_s: float) -> None:
     """when_s: seconds since the epoch."""
+    engine.unawaited.pop(operation_id, None)
     if operation_id not in engine.journal.operations and when_s <= engine.durable_time:
         return
     seconds = min(max(1, math.ceil(when_s - engine.clock())), MAX_DELAY_S)
@@ -115,6 +118,7 @@ async def with_retry(
 
 
 async def wait(engine: Engine, operation_id: str, parent_id: str | None, name: str | None, seconds: int) -> None:
+    engine.unawaited.pop(operation_id, None)
     start = OperationUpdate(
         id=operation_id,
         type="WAIT",
@@ -134,6 +138,7 @@ async def wait(engine: Engine, operation_id: str, parent_id: str | None, name: s
 async def create_callback(
     engine: Engine, operation_id: str, parent_id: str | None, name: str | None, options: CallbackOptions | None, serdes: Serdes[T] | None
 ) -> Callback[T]:
+    engine.unawaited.pop(operation_id, None)
     start = OperationUpdate(
         id=operation_id,
         type="CALLBACK",
@@ -159,6 +164,8 @@ async def wait_for_callback(
     retry: Retry | RetryStrategy,
     serdes: Serdes[object] | None,
 ) -> object:
+    engine.unawaited.pop(call.operation_id, None)
+
     async def body(node: Node) -> str | None:
         prefix = f"{call.name} " if call.name else ""
         name = f"{prefix}create callback id"[:MAX_NAME]
@@ -192,6 +199,7 @@ async def wait_for_callback(
 
 
 async def invoke(engine: Engine, start: OperationUpdate, serdes: Serdes[object]) -> object:
+    engine.unawaited.pop(start.id, None)
     recorded = await engine.outcome(start.id, lambda: engine.start(start))
     if recorded.status != "SUCCEEDED":
         raise invoke_failure(recorded)
