@@ -39,7 +39,9 @@ MAY_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
     "failures": ("errors", "protocol"),
     "operations": (*BASICS, "operations", "protocol", "replay"),
     # context: only to hand a child's body one of its own
-    "runtime": (*BASICS, "client.api", "operations", "protocol", "replay", "runtime", "step_context"),
+    "stages": ("client.refusal", "errors", "protocol", "stages"),
+    "official_envelope": ("protocol", "errors", "stages"),
+    "runtime": (*BASICS, "client.api", "official_envelope", "operations", "protocol", "replay", "runtime", "stages", "step_context"),
     "client": ("client", "errors", "protocol"),
     "service.machine": ("errors", "protocol", "service.machine"),
 }

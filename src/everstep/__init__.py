@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from everstep.configuration import configure
     from everstep.context import Branch, DurableContext
     from everstep.errors import (
         BatchError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from everstep.waiting import as_completed, wait
 
 _HOME = {
+    "everstep.configuration": ("configure",),
     "everstep.context": ("Branch", "DurableContext"),
     "everstep.errors": (
         "BatchError",
@@ -134,6 +136,7 @@ __all__ = [
     "WaitForConditionError",
     "__version__",
     "as_completed",
+    "configure",
     "durable",
     "get_step_context",
     "wait",

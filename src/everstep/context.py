@@ -149,7 +149,7 @@ class DurableContext:
             DEFAULT_RETRY if retry is None else retry,
             semantics if semantics == "at_least_once" else checked_semantics(semantics),
             None if timeout is None else positive_seconds("timeout", timeout),
-            result_serdes(body) if serdes is None else cast("Serdes[object]", serdes),
+            self.serdes_of(body) if serdes is None else cast("Serdes[object]", serdes),
         )
         return self._engine.called(operation_id, perform.step(self._engine, call))
 
@@ -183,7 +183,7 @@ class DurableContext:
             DEFAULT_RETRY,
             "at_least_once",
             None,
-            result_serdes(check) if serdes is None else cast("Serdes[object]", serdes),
+            self.serdes_of(check) if serdes is None else cast("Serdes[object]", serdes),
             "WaitForCondition",
         )
         within_s = None if timeout is None else positive_seconds("timeout", timeout)
@@ -427,7 +427,7 @@ class DurableContext:
         """
         scope = self._enter()
         label = inferred_name(body) if name is None else given_name(name)
-        reader = result_serdes(body) if serdes is None else cast("Serdes[object]", serdes)
+        reader = self.serdes_of(body) if serdes is None else cast("Serdes[object]", serdes)
         if virtual:
             inside = home_scope(self._unrecorded(scope, key), self._node, is_virtual=True)
             run = run_virtual(self._engine, inside, self._on_context(body, args), reader)
@@ -452,7 +452,7 @@ class DurableContext:
         """
         label = inferred_name(body) if name is None else given_name(name)
         strategy = DEFAULT_RETRY if retry is None else retry
-        reader = cast("Serdes[T]", result_serdes(body))
+        reader = cast("Serdes[T]", self.serdes_of(body))
 
         async def attempts(whole: DurableContext) -> T:
             def attempt(number: int) -> Coroutine[object, object, T]:
@@ -518,7 +518,7 @@ class DurableContext:
         """
         scope = self._enter()
         with_index = takes_index(body)
-        reader = result_serdes(body) if item_serdes is None else cast("Serdes[object]", item_serdes)
+        reader = self.serdes_of(body) if item_serdes is None else cast("Serdes[object]", item_serdes)
         branches = [
             BranchCall(
                 f"map-item-{index}" if item_name is None else given_name(item_name(item, index)),
@@ -623,7 +623,7 @@ class DurableContext:
             body, label, reader = branch, f"parallel-branch-{index}", item_serdes
             if isinstance(branch, Branch):
                 body, label, reader = branch.body, given_name(branch.name), branch.serdes or item_serdes
-            calls.append(BranchCall(label, self._on_context(body, ()), cast("Serdes[object]", reader or result_serdes(body))))
+            calls.append(BranchCall(label, self._on_context(body, ()), cast("Serdes[object]", reader or self.serdes_of(body))))
         call = self._context_call(
             scope, "Parallel", None if name is None else given_name(name), key, cast("Serdes[object]", serdes or PLAIN)
         )
@@ -771,6 +771,10 @@ class DurableContext:
         scope = self._enter()
         operation_id = scope.next_operation_id(f"patch {change}")
         return self._engine.patched(operation_id, self._node.parent_id, given_name(change))
+
+    def serdes_of(self, body: Callable[..., object]) -> Serdes[object]:
+        """The serdes of what `body` returns, by its return annotation, as this handler is configured."""
+        return self._engine.serdes_of(result_serdes(body))
 
     # -- within ----------------------------------------------------------------
 

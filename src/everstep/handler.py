@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast, overload
 
+from everstep.configuration import SerdesFactory, process
 from everstep.errors import DurableError, ServiceError, UsageError
 from everstep.failures import describe
 from everstep.protocol.ids import execution_id
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from everstep.client.function import Invocation
     from everstep.context import DurableContext
     from everstep.runtime.engine import Durability, Engine
+    from everstep.stages import Stage
     from everstep.synchronous import SyncContext
 
 I = TypeVar("I")  # noqa: E741  # input
@@ -78,8 +80,8 @@ class DurableHandler(Generic[I, O]):
         client: object | None = None,
         warm_executions: int = DEFAULT_WARM_EXECUTIONS,
         durability: Durability = "acknowledged",
-        input_serdes: Serdes[I] | None = None,
-        output_serdes: Serdes[O] | None = None,
+        serdes: SerdesFactory | None = None,
+        stages: Sequence[Stage] | None = None,
     ) -> None:
         self._is_sync = _check_handler(function)
         if warm_executions < 0:
@@ -96,8 +98,10 @@ class DurableHandler(Generic[I, O]):
         self.__doc__ = function.__doc__
         self._given_client = client
         self._client: DurableClient | None = None
-        self._input = input_serdes
-        self._output = output_serdes
+        self._serdes = serdes
+        self._stages = stages
+        self._input: Serdes[I] | None = None
+        self._output: Serdes[O] | None = None
         self._parked: OrderedDict[str, Engine] = OrderedDict()
         self.clock: Callable[[], float] = time.time
         """Seconds since the epoch. A test that moves the service's clock moves this one with it."""
@@ -258,13 +262,17 @@ class DurableHandler(Generic[I, O]):
 
     def _input_serdes(self) -> Serdes[I]:
         if self._input is None:
-            self._input = cast("Serdes[I]", serdes_for(parameter_annotation(self.function, 0)))
+            self._input = cast("Serdes[I]", self._made(parameter_annotation(self.function, 0)))
         return self._input
 
     def _output_serdes(self) -> Serdes[O]:
         if self._output is None:
-            self._output = cast("Serdes[O]", result_serdes(self.function))
+            self._output = cast("Serdes[O]", self._made(result_serdes(self.function).annotation))
         return self._output
+
+    def _made(self, annotation: object) -> Serdes[object]:
+        factory = self._serdes or process.serdes
+        return serdes_for(annotation) if factory is None else factory(annotation)
 
 
 class _Decorator(Protocol):
@@ -287,6 +295,8 @@ def durable(
     client: object | None = None,
     warm_executions: int = DEFAULT_WARM_EXECUTIONS,
     durability: Durability = "acknowledged",
+    serdes: SerdesFactory | None = None,
+    stages: Sequence[Stage] | None = None,
 ) -> _Decorator: ...
 def durable(
     function: Callable[[I, DurableContext], Coroutine[object, object, O]] | Callable[[I, SyncContext], O] | None = None,
@@ -296,6 +306,8 @@ def durable(
     client: object | None = None,
     warm_executions: int = DEFAULT_WARM_EXECUTIONS,
     durability: Durability = "acknowledged",
+    serdes: SerdesFactory | None = None,
+    stages: Sequence[Stage] | None = None,
 ) -> DurableHandler[I, O] | _Decorator:
     """Make `async def handler(event, ctx)` durable; or `def handler(event, ctx)`, whose context has the same operations without `await`.
 
@@ -305,13 +317,22 @@ def durable(
     stay in memory to be continued without replay; 0 switches that off. durability: "acknowledged" goes on once a step's result is
     recorded; "eager" also sends each update at once and alone, so that the history shows what happens as it happens;
     "pipelined" lets sequential code go on while the record is under way: faster, and after a crash the last steps may run
-    again although their successors had begun. Raises UsageError if the function is not such a handler.
+    again although their successors had begun. serdes, stages: of this handler, instead of the process's (`everstep.configure`);
+    `stages=()` for none. Raises UsageError if the function is not such a handler.
     """
 
     def decorate(
         handler: Callable[[I, DurableContext], Coroutine[object, object, O]] | Callable[[I, SyncContext], O],
     ) -> DurableHandler[I, O]:
-        return DurableHandler(handler, name=name, client=client, warm_executions=warm_executions, durability=durability)
+        return DurableHandler(
+            handler,
+            name=name,
+            client=client,
+            warm_executions=warm_executions,
+            durability=durability,
+            serdes=serdes,
+            stages=stages,
+        )
 
     return cast("_Decorator", decorate) if function is None else decorate(function)
 

@@ -23,7 +23,7 @@ from everstep.polling import Poll, PollStrategy
 from everstep.retry import Retry, RetryStrategy
 from everstep.runtime.greenlets import in_greenlet, wait_here
 from everstep.runtime.perform import Callback
-from everstep.serdes import Serdes, result_serdes
+from everstep.serdes import Serdes
 
 if TYPE_CHECKING:
     from everstep.context import DurableContext, Nesting
@@ -271,7 +271,7 @@ class SyncContext:
             *args,
             name=name if name is not None else inferred_name(body),
             key=key,
-            serdes=cast("Serdes[T]", result_serdes(body)) if serdes is None else serdes,
+            serdes=cast("Serdes[T]", self._context.serdes_of(body)) if serdes is None else serdes,
             virtual=virtual,
         )
         return wait_here(run)
@@ -299,7 +299,7 @@ class SyncContext:
             max_concurrency=max_concurrency,
             completion=completion,
             item_name=item_name,
-            item_serdes=cast("Serdes[T]", result_serdes(body)) if item_serdes is None else item_serdes,
+            item_serdes=cast("Serdes[T]", self._context.serdes_of(body)) if item_serdes is None else item_serdes,
         )
         return wait_here(run)
 
@@ -320,7 +320,7 @@ class SyncContext:
         given = branches.values() if isinstance(branches, Mapping) else branches
         names: list[str] = list(branches) if isinstance(branches, Mapping) else [f"parallel-branch-{i}" for i in range(len(branches))]
         run = self._context.parallel(
-            [Branch(_on_engine(body), label, result_serdes(body)) for body, label in zip(given, names, strict=True)],
+            [Branch(_on_engine(body), label, self._context.serdes_of(body)) for body, label in zip(given, names, strict=True)],
             name=name,
             key=key,
             nesting=nesting,

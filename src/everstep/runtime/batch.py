@@ -39,6 +39,7 @@ from everstep.runtime.child import Body, ContextCall, context_value, replays_chi
 from everstep.runtime.engine import Engine
 from everstep.runtime.loop import DurableTask
 from everstep.runtime.scope import Node, Scope, home_scope
+from everstep.runtime.texts import plain_batch
 from everstep.serdes import Serdes
 
 _SUB_TYPES: dict[BatchKind, str] = {"Map": "MapIteration", "Parallel": "ParallelBranch"}
@@ -212,7 +213,8 @@ class Batch:
             if item.status == "SUCCEEDED":
                 text = details.result if details is not None and details.result else None
                 if text is None:  # too large to be recorded in the branch: this one is too large as well
-                    text = self._branches[item.index].serdes.serialize(item.result)
+                    own_id = branch_id(self._call.operation_id, item.index)
+                    text = self._engine.texts.write(self._branches[item.index].serdes.serialize(item.result), own_id)
                 result = msgspec.Raw(text.encode())
             texts.append(
                 RecordedItem(
@@ -230,17 +232,18 @@ class Batch:
             if replays_children(recorded):
                 return await self._from_summary(details.result)
             return self._read(details.result)
-        context_value(recorded, self._call)  # raises what is recorded
+        context_value(self._engine, recorded, self._call)  # raises what is recorded
         raise restore(ErrorObject(error_message="the batch is recorded as succeeded, but without a result"), ChildContextError)
 
     def _read(self, text: str) -> BatchResult[object]:
         if self._has_own_serdes:
             return cast("BatchResult[object]", self._call.serdes.deserialize(text))
-        read = read_batch(text, self._read_item)
+        read = read_batch(plain_batch(text), self._read_item)
         return self._result(read.all, read.completion_reason)
 
     def _read_item(self, index: int, text: str) -> object:
-        return self._branches[index].serdes.deserialize(text)
+        own_id = branch_id(self._call.operation_id, index)
+        return self._branches[index].serdes.deserialize(self._engine.texts.read(text, own_id))
 
     async def _from_summary(self, text: str) -> BatchResult[object]:
         """The result, gathered from the branches' own records."""

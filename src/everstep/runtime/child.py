@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from everstep.errors import ChildContextError, OperationError
+from everstep.errors import ChildContextError, OperationError, ServiceError
 from everstep.failures import describe, restore
 from everstep.protocol.limits import REPLAY_CHILDREN_ABOVE
 from everstep.protocol.shapes import TERMINAL, ContextOptions, ErrorObject, Operation, OperationAction, OperationUpdate
@@ -66,24 +66,28 @@ async def run_child(engine: Engine, call: ContextCall, scope: Scope, body: Body)
     if recorded is not None and recorded.status in TERMINAL:
         recorded = await engine.outcome(call.operation_id, None)
         if not replays_children(recorded):
-            return context_value(recorded, call)
+            return context_value(engine, recorded, call)
     elif recorded is None:
         engine.send(call.update("START"), urgent=False)
     try:
         value = await in_scope(scope, body)
-        text = call.serdes.serialize(value)
+        plain = call.serdes.serialize(value)
+        text = plain if recorded is not None and replays_children(recorded) else engine.texts.write(plain, call.operation_id)
+    except ServiceError as unreachable:  # a stage's store: the invocation is tried again
+        engine.fail(unreachable)
+        raise
     except Exception as error:
         if engine.failure is not None:
             raise
         failure = call.update("FAIL", error=describe(error))
         recorded = await engine.outcome(call.operation_id, lambda: engine.send(failure, urgent=True))
-        return context_value(recorded, call)
+        return context_value(engine, recorded, call)
     if recorded is not None and replays_children(recorded):
-        return call.serdes.deserialize(text)
+        return call.serdes.deserialize(plain)
     large = (len(text) if text.isascii() else len(text.encode())) > REPLAY_CHILDREN_ABOVE
     success = call.update("SUCCEED", payload="" if large else text, replay_children=large)
     recorded = await engine.outcome(call.operation_id, lambda: engine.send(success, urgent=True))
-    return call.serdes.deserialize(text) if large else context_value(recorded, call)
+    return call.serdes.deserialize(plain) if large else context_value(engine, recorded, call)
 
 
 def replays_children(recorded: Operation) -> bool:
@@ -91,11 +95,12 @@ def replays_children(recorded: Operation) -> bool:
     return recorded.status == "SUCCEEDED" and recorded.context_details is not None and bool(recorded.context_details.replay_children)
 
 
-def context_value(recorded: Operation, call: ContextCall) -> object:
+def context_value(engine: Engine, recorded: Operation, call: ContextCall) -> object:
     """The recorded value. Raises the recorded error."""
     details = recorded.context_details
     if recorded.status == "SUCCEEDED":
-        return call.serdes.deserialize(details.result) if details and details.result is not None else None
+        text = details.result if details else None
+        return None if text is None else call.serdes.deserialize(engine.texts.read(text, call.operation_id))
     if recorded.status == "FAILED":
         failure = details.error if details else None
     else:

@@ -28,7 +28,7 @@ async def combine(
     recorded = engine.journal.operations.get(call.operation_id)
     if recorded is not None and recorded.status in TERMINAL:
         recorded = await engine.outcome(call.operation_id, None)
-        context_value(recorded, call)
+        context_value(engine, recorded, call)
         details = recorded.context_details
         decision = read_decision((details and details.result) or "")
         needed = range(len(members)) if decision.winner is None else [decision.winner]

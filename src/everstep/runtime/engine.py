@@ -18,7 +18,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from hashlib import blake2b
 from heapq import heappop, heappush
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
 from everstep.client.api import DurableClient
 from everstep.errors import ReplayMismatch, UsageError
@@ -27,6 +27,11 @@ from everstep.replay.journal import Journal, check_identity, visible_ids
 from everstep.runtime.checkpointer import Checkpointer
 from everstep.runtime.loop import DurableLoop, DurableTask, DurableTimer
 from everstep.runtime.scope import Scope, root_scope
+from everstep.runtime.texts import Texts
+from everstep.serdes import JsonSerdes, Serdes
+
+if TYPE_CHECKING:
+    from everstep.stages import Stage
 
 T = TypeVar("T")
 Outcome: TypeAlias = Literal["done", "pending"]
@@ -66,9 +71,13 @@ class Engine:
         begun_at: float,
         clock: Callable[[], float] = time.time,
         durability: Durability = "acknowledged",
+        stages: Sequence[Stage] = (),
+        serdes: Callable[[object], Serdes[object]] | None = None,
     ) -> None:
         """begun_at: the execution's start, in ms since the epoch. clock: seconds since the epoch, of the host."""
         self._durability: Durability = durability
+        self.texts = Texts(arn, stages, self.fail)
+        self._serdes = serdes
         self.arn = arn
         self.is_stale = False
         self.lambda_context: object = None
@@ -374,6 +383,10 @@ class Engine:
     def has_running(self) -> bool:
         """Whether any work runs on the host for an operation."""
         return bool(self._running)
+
+    def serdes_of(self, by_annotation: JsonSerdes[object]) -> Serdes[object]:
+        """The serdes of a value: JSON by its annotation, or what the handler's own factory makes for that."""
+        return by_annotation if self._serdes is None else self._serdes(by_annotation.annotation)
 
     def called(self, operation_id: str, run: Coroutine[object, object, T]) -> Coroutine[object, object, T]:
         """Note an operation that has been called; it is taken off when it is awaited."""

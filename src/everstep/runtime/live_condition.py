@@ -37,10 +37,10 @@ class LiveCondition(LiveStep):
     def _arguments(self) -> tuple[object, ...]:
         recorded = self._engine.journal.operations.get(self._call.operation_id)
         text = recorded.step_details.result if recorded is not None and recorded.step_details is not None else None
-        return self._call.arguments if text is None else (self._call.serdes.deserialize(text),)
+        return self._call.arguments if text is None else (self._read(text),)
 
     def _returned(self, payload: str) -> None:
-        state = self._call.serdes.deserialize(payload)
+        state = self._read(payload)
         try:
             delay = next_poll(self._strategy, state, self._attempt, random())
         except Exhausted as exhausted:
@@ -54,6 +54,9 @@ class LiveCondition(LiveStep):
 
     def _failed(self, error: Exception) -> None:
         self._send("FAIL", error=describe(error), urgent=True)
+
+    def _read(self, text: str) -> object:
+        return self._call.serdes.deserialize(self._engine.texts.read(text, self._call.operation_id))
 
     def _elapsed_s(self) -> float:
         recorded = self._engine.journal.operations.get(self._call.operation_id)

@@ -14,7 +14,7 @@ from inspect import CO_COROUTINE, isawaitable, iscoroutinefunction
 from random import random
 from typing import cast
 
-from everstep.errors import PayloadTooLarge, StepInterrupted, StepTimeout, UsageError
+from everstep.errors import PayloadTooLarge, ServiceError, StepInterrupted, StepTimeout, UsageError
 from everstep.failures import describe
 from everstep.operations.step import AwaitRetry, Interrupted, RunAttempt, Semantics, decide
 from everstep.protocol.limits import MAX_OPERATION_PAYLOAD
@@ -40,6 +40,13 @@ class StepCall:
     timeout: float | None
     serdes: Serdes[object]
     sub_type: str = "Step"
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A body's result that has been written already, where that does not hold up the loop."""
+
+    text: str
 
 
 class LiveStep:
@@ -103,7 +110,7 @@ class LiveStep:
         self._context.run(current_step.set, StepContext(self._attempt, call.operation_id, call.name, engine.arn))
         is_async = _is_async(call.body)
         try:
-            if call.timeout is not None or (not is_async and not engine.may_block):
+            if call.timeout is not None or engine.texts.blocks or (not is_async and not engine.may_block):
                 coroutine: object = self._call_body()
             elif is_async:
                 coroutine = call.body(*self._arguments())
@@ -128,6 +135,12 @@ class LiveStep:
         return self._call.arguments
 
     async def _call_body(self) -> object:
+        value = await self._in_time()
+        if self._engine.texts.blocks:
+            return _Written(await self._engine.host.run_in_executor(None, self._written, value))
+        return value
+
+    async def _in_time(self) -> object:
         if self._call.timeout is None:
             return await self._called()
         limit = asyncio.timeout(self._call.timeout)
@@ -158,6 +171,9 @@ class LiveStep:
             self._failed(StepInterrupted("the body of the step was cancelled from within"))
             return
         error = body.exception()
+        if isinstance(error, ServiceError) and self._engine.texts.blocks:
+            self._engine.fail(error)
+            return
         if isinstance(error, Exception):
             self._failed(error)
             return
@@ -169,14 +185,19 @@ class LiveStep:
     def _settled(self, value: object) -> None:
         """Send the body's result."""
         try:
-            payload = self._call.serdes.serialize(value)
+            payload = value.text if isinstance(value, _Written) else self._written(value)
             size = len(payload) if payload.isascii() else len(payload.encode())
             if size > MAX_OPERATION_PAYLOAD:
                 what = f'the result of step "{self._call.name}"' if self._call.name else "the result of a step"
                 raise PayloadTooLarge(what, size, MAX_OPERATION_PAYLOAD, "Store it elsewhere in the step and return a reference to it.")
             self._returned(payload)
+        except ServiceError as unreachable:  # a stage's store: the invocation is tried again, the step is not at fault
+            self._engine.fail(unreachable)
         except Exception as refused:
             self._send("FAIL", error=describe(refused), urgent=True)
+
+    def _written(self, value: object) -> str:
+        return self._engine.texts.write(self._call.serdes.serialize(value), self._call.operation_id)
 
     def _returned(self, payload: str) -> None:
         """The attempt came to a result."""

@@ -63,15 +63,15 @@ async def step(engine: Engine, call: StepCall) -> object:
     else:
         live = LiveStep(engine, call, contextvars.copy_context())
         recorded = await engine.outcome(call.operation_id, live.begin)
-    return step_value(recorded, call, StepError)
+    return step_value(engine, recorded, call, StepError)
 
 
-def step_value(recorded: Operation, call: StepCall, error: type[OperationError]) -> object:
+def step_value(engine: Engine, recorded: Operation, call: StepCall, error: type[OperationError]) -> object:
     """The recorded result. Raises the recorded error, as `error`."""
     details = recorded.step_details
     if recorded.status == "SUCCEEDED":
         text = details.result if details is not None else None
-        return None if text is None else call.serdes.deserialize(text)
+        return None if text is None else call.serdes.deserialize(engine.texts.read(text, call.operation_id))
     raise restore(details.error if details is not None else None, error)
 
 
@@ -83,7 +83,7 @@ async def condition(engine: Engine, call: StepCall, strategy: Poll[object] | Pol
     else:
         live = LiveCondition(engine, call, contextvars.copy_context(), strategy, within_s)
         recorded = await engine.outcome(call.operation_id, live.begin)
-    return step_value(recorded, call, WaitForConditionError)
+    return step_value(engine, recorded, call, WaitForConditionError)
 
 
 async def wait_until(engine: Engine, operation_id: str, parent_id: str | None, name: str | None, when_s: float) -> None:
@@ -186,7 +186,7 @@ async def wait_for_callback(
             retry,
             "at_least_once",
             None,
-            result_serdes(submitter),
+            engine.serdes_of(result_serdes(submitter)),
         )
         try:
             await step(engine, submission)
