@@ -41,7 +41,7 @@ class Lambda:
     def checkpoint_durable_execution(
         self, *, DurableExecutionArn: str, CheckpointToken: str, Updates: Sequence[dict[str, Any]], ClientToken: str  # noqa: N803
     ) -> dict[str, Any]:
-        assert (DurableExecutionArn, CheckpointToken) == (ARN, str(self.token))
+        assert (DurableExecutionArn.startswith(ARN.rsplit("/", 1)[0]), CheckpointToken) == (True, str(self.token))
         assert ClientToken
         self.token += 1
         self.calls.append([f"{update['Type']} {update['Action']}" for update in Updates])
@@ -77,13 +77,16 @@ class Lambda:
     def _apply(self, update: Mapping[str, Any]) -> dict[str, Any]:
         known = self.operations.get(update["Id"], {})
         members = {key: update[key] for key in ("Id", "Type", "Name", "SubType", "ParentId") if key in update}
-        if update["Type"] == "STEP" and update["Action"] == "SUCCEED":
-            members["StepDetails"] = {"Attempt": 1, "Result": update["Payload"]}
-        return self._put(known | members, "SUCCEEDED" if update["Action"] == "SUCCEED" else "STARTED")
+        outcome = {name: update[key] for key, name in (("Payload", "Result"), ("Error", "Error")) if key in update}
+        if update["Type"] == "STEP" and update["Action"] != "START":
+            members["StepDetails"] = {"Attempt": 1, **outcome}
+        if update["Type"] == "CONTEXT" and update["Action"] != "START":
+            members["ContextDetails"] = outcome
+        return self._put(known | members, {"SUCCEED": "SUCCEEDED", "FAIL": "FAILED"}.get(update["Action"], "STARTED"))
 
     def _put(self, members: dict[str, Any], status: str) -> dict[str, Any]:
         operation = {"StartTimestamp": datetime.now(UTC), **members, "Status": status}
-        if status == "SUCCEEDED":
+        if status != "STARTED":
             operation["EndTimestamp"] = datetime.now(UTC)
         self.operations[operation["Id"]] = operation
         return operation
