@@ -203,7 +203,13 @@ class DurableHandler(Generic[I, O]):
             raise UsageError(f"the recorded state of {arn} has no EXECUTION operation: is it a durable execution's?")
         event = self._event(execution)
         engine = Engine(
-            arn=arn, journal=Journal(operations), begun_at=execution.start_timestamp, clock=self.clock, durability=self._durability
+            arn=arn,
+            journal=Journal(operations),
+            begun_at=execution.start_timestamp,
+            clock=self.clock,
+            durability=self._durability,
+            stages=process.stages if self._stages is None else self._stages,
+            serdes=self._serdes or process.serdes,
         )
         return engine, self._program(event, DurableContext(engine, engine.root_scope.node))
 

@@ -14,12 +14,13 @@ from typing import Literal, TypeAlias
 from everstep.client.api import Checkpointed, StatePage
 from everstep.client.function import Invocation
 from everstep.errors import ServiceError
+from everstep.failures import describe
 from everstep.handler import DurableHandler
 from everstep.protocol.shapes import ErrorObject, InvocationOutput, Operation, OperationUpdate
 from everstep.service.machine.callback import complete_callback
 from everstep.service.machine.checkpoint import checkpoint
 from everstep.service.machine.execution import start_execution
-from everstep.service.machine.invocation import begin_invocation, invocation_lost, invocation_succeeded
+from everstep.service.machine.invocation import begin_invocation, invocation_failed, invocation_lost, invocation_succeeded
 from everstep.service.machine.model import Event, NewExecution, Outcome, Terms, Transition
 from everstep.service.machine.rejection import Rejected
 from everstep.service.machine.state import State
@@ -159,6 +160,10 @@ class Loopback:
             run.outputs.append(None)
             self._handler.drop_parked()
             self._absorb(invocation_lost(state, request_id, self._now()))
+            return
+        except ServiceError as error:
+            run.outputs.append(None)
+            self._absorb(invocation_failed(state, request_id, describe(error), self._now(), jitter=0.5))
             return
         run.outputs.append(output)
         if not self._warm:

@@ -1,0 +1,132 @@
+"""Where snippets run: a service in memory, in virtual time, with people and functions around it who answer.
+
+Rule: nothing takes real time, and everything is as it would be: the service and the engine are the real ones. Handlers keep
+nothing warm, so that every resume replays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar
+
+from everstep import DurableHandler, Service
+from everstep.service.stores.memory import MemoryStore
+from everstep.service.stores.urls import store_at
+from tests.support.virtual import VirtualLoop
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BEGINNING_S = 1_772_442_000  # a Monday morning, 2026-03-02 09:00 UTC
+
+
+class _HereAndNow(ThreadPoolExecutor):
+    """Runs what is for a thread at once, where it is called: virtual time would not wait for a thread."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
+class LoopClock:
+    """The time of the running loop."""
+
+    def now_s(self) -> float:
+        return BEGINNING_S + asyncio.get_running_loop().time()
+
+    def now_ms(self) -> int:
+        return round(self.now_s() * 1000)
+
+    async def sleep_until(self, at_ms: int) -> None:
+        while (left_ms := at_ms - self.now_ms()) > 0:  # noqa: ASYNC110  # a rounded sleep may end a little early
+            await asyncio.sleep(left_ms / 1000)
+
+
+class VirtualService(Service):
+    """A Service whose time is the loop's, and which keeps everything in memory, whatever it is told."""
+
+    def __init__(self, store: str | MemoryStore, **options: object) -> None:
+        assert not options, "the documentation gives no options to Service(...) yet: pass on what it gives"
+        if isinstance(store, str):
+            store_at(store)  # it must be a URL
+        self._loop_clock = LoopClock()
+        super().__init__(store if isinstance(store, MemoryStore) else MemoryStore(), clock=self._loop_clock)
+
+    def register(self, function: object, **options: object) -> None:  # type: ignore[override]  # whatever it may be
+        if isinstance(function, DurableHandler):
+            function.clock = self._loop_clock.now_s
+            function.warm_executions = 0
+        super().register(function, **options)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+    async def __aenter__(self) -> Self:
+        _running.append(self)
+        return await super().__aenter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool | None:
+        _running.remove(self)
+        return await super().__aexit__(kind, error, trace)
+
+
+_running: list[VirtualService] = []
+
+
+def answer(callback_id: str, value: object, *, after_s: float = 60) -> None:
+    """Somebody completes the callback after a while. An exception as the value is a failure that they report."""
+    service = _running[-1]
+    _busy.add(asyncio.get_running_loop().create_task(_answer(service, callback_id, value, after_s)))
+
+
+_busy: set[asyncio.Task[None]] = set()
+
+
+async def _answer(service: VirtualService, callback_id: str, value: object, after_s: float) -> None:
+    await asyncio.sleep(after_s)
+    if isinstance(value, Exception):
+        await service.fail_callback(callback_id, value)
+    else:
+        await service.succeed_callback(callback_id, value)
+
+
+def run_program(main: Coroutine[object, object, T]) -> T:
+    """`asyncio.run` in virtual time."""
+
+    def loop() -> VirtualLoop:
+        made = VirtualLoop()
+        made.set_default_executor(_HereAndNow())
+        return made
+
+    try:
+        with asyncio.Runner(loop_factory=loop) as runner:
+            return runner.run(main)
+    finally:
+        _busy.clear()
+
+
+async def run_execution(handler: DurableHandler[object, T], event: object, functions: Sequence[object]) -> T:
+    """The handler's result. functions: what it may invoke besides. Raises ExecutionFailed."""
+    async with VirtualService("memory://") as service:
+        for function in (handler, *functions):
+            if function is handler or getattr(function, "name", None) != handler.name:
+                service.register(function)
+        return await (await service.start(handler, event)).result()
+
+
+async def run_over_a_deploy(
+    before: DurableHandler[object, object], after: DurableHandler[object, T], event: object, deploy_after_s: float
+) -> T:
+    """The result of an execution that `before` begins and `after` ends: one service is shut down, another opens its store."""
+    store = MemoryStore()
+    async with VirtualService(store) as service:
+        service.register(before, name="handler")
+        arn = (await service.start(before, event)).arn
+        await asyncio.sleep(deploy_after_s)
+    async with VirtualService(store) as service:
+        service.register(after, name="handler")
+        return await service.execution(after, arn).result()

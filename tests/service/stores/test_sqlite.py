@@ -1,0 +1,246 @@
+"""What only a file can do: be shared, be foreign, be full, be left behind by a killed process."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+from tests.service.stores.rows import step_write
+
+from everstep.service.stores.api import StoreError
+from everstep.service.stores.sqlite import SqliteStore
+from everstep.service.stores.sqlite.schema import MIGRATIONS
+
+FILE = "executions.db"
+
+
+@asynccontextmanager
+async def opened(path: Path) -> AsyncGenerator[SqliteStore]:
+    store = SqliteStore(path)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def size_of(path: Path) -> int:
+    return path.stat().st_size
+
+
+# One owner
+
+
+async def test_a_second_service_on_the_same_file_is_refused_until_the_first_one_closes(tmp_path: Path) -> None:
+    async with opened(tmp_path / FILE):
+        second = SqliteStore(tmp_path / FILE)
+        with pytest.raises(StoreError, match=rf"in use by another service \(process {os.getpid()}\)") as refusal:
+            await second.open()
+        await second.close()
+
+    assert not refusal.value.is_retryable
+    async with opened(tmp_path / FILE) as store:
+        assert await store.commit([step_write("e-1", 1)]) == [True]
+
+
+async def test_a_link_to_the_file_is_the_same_file(tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / FILE)
+    async with opened(tmp_path / FILE):
+        with pytest.raises(StoreError, match="in use"):
+            await SqliteStore(tmp_path / "link.db").open()
+
+
+async def test_closing_leaves_the_database_file_and_nothing_else(tmp_path: Path) -> None:
+    async with opened(tmp_path / FILE) as store:
+        await store.commit([step_write("e-1", 1)])
+
+    assert os.listdir(tmp_path) == [FILE]
+
+
+OWNER = """
+import asyncio, sys
+from pathlib import Path
+from everstep.service.stores.sqlite import SqliteStore
+from tests.service.stores.rows import step_write
+
+async def main():
+    store = SqliteStore(Path(sys.argv[1]))
+    await store.open()
+    for revision in range(1, 100_000):
+        await store.commit([step_write("e-1", revision)])
+        print(revision, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def another_service(path: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen([sys.executable, "-c", OWNER, str(path)], stdout=subprocess.PIPE, env=environment, text=True)
+
+
+async def test_what_a_killed_process_was_told_is_durable_is_there_and_its_file_is_free(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    with another_service(path) as owner:
+        assert owner.stdout is not None
+        acknowledged = 0
+        while acknowledged < 50:
+            acknowledged = int(owner.stdout.readline())
+        with pytest.raises(StoreError, match=f"process {owner.pid}"):
+            await SqliteStore(path).open()
+        owner.kill()
+        complete_lines = owner.stdout.read().split("\n")[:-1]
+        acknowledged += len(complete_lines)
+
+    async with opened(path) as store:
+        snapshot = await store.load("e-1")
+        events = await store.events("e-1", limit=1_000_000)
+        assert snapshot is not None
+        revision = snapshot.execution.revision
+        taken = await store.commit([step_write("e-1", revision + 1)])
+
+    assert revision >= acknowledged
+    assert len(snapshot.records) == revision
+    assert len(events) == 2 * revision
+    assert taken == [True]
+
+
+async def test_a_forked_worker_does_not_keep_the_file_locked(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    release = context.Event()
+    async with opened(tmp_path / FILE):
+        worker = context.Process(target=release.wait)
+        worker.start()
+    try:
+        async with opened(tmp_path / FILE):
+            pass
+    finally:
+        release.set()
+        worker.join()
+
+
+# Files that are not ours
+
+
+async def test_a_file_of_a_newer_schema_is_refused_untouched(tmp_path: Path) -> None:
+    async with opened(tmp_path / FILE):
+        pass
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    before = (tmp_path / FILE).read_bytes()
+
+    with pytest.raises(StoreError, match=f"schema {len(MIGRATIONS) + 1}, written by a newer Everstep"):
+        await SqliteStore(tmp_path / FILE).open()
+
+    assert (tmp_path / FILE).read_bytes() == before
+    assert os.listdir(tmp_path) == [FILE]
+
+
+async def test_a_database_of_another_program_is_refused_untouched(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("CREATE TABLE customers (id)")
+    connection.close()
+    before = (tmp_path / FILE).read_bytes()
+
+    with pytest.raises(StoreError, match="another program's tables"):
+        await SqliteStore(tmp_path / FILE).open()
+
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("Dear diary, " * 100)
+
+    with pytest.raises(StoreError, match="file of its own"):
+        await SqliteStore(tmp_path / FILE).open()
+
+
+async def test_a_missing_directory_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"no/such.*directory exists"):
+        await SqliteStore(tmp_path / "no" / "such" / FILE).open()
+
+
+async def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / FILE)
+    with pytest.raises(StoreError, match="is not open"):
+        await store.load("e-1")
+    async with opened(tmp_path / FILE) as store:
+        pass
+    with pytest.raises(StoreError, match="is not open"):
+        await store.commit([step_write("e-1", 1)])
+
+
+# Trouble with the disk
+
+
+@contextmanager
+def files_no_larger_than(size: int) -> Generator[None]:
+    """To the process this looks like a quota: writing beyond `size` fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_when_the_disk_is_full_nothing_is_half_written_and_work_goes_on_when_there_is_space(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    async with opened(path) as store:
+        await store.commit([step_write("e-1", 1)])
+        before = await store.load("e-1")
+
+        with files_no_larger_than(size_of(tmp_path / f"{FILE}-wal") + 20_000), pytest.raises(StoreError, match="disk") as refusal:
+            await store.commit([step_write("e-2", 1), step_write("e-1", 2, result="x" * 100_000)])
+
+        assert refusal.value.is_retryable
+        assert await store.load("e-1") == before
+        assert await store.load("e-2") is None
+        assert await store.commit([step_write("e-2", 1), step_write("e-1", 2)]) == [True, True]
+
+
+async def test_another_programs_transaction_is_waited_for(tmp_path: Path) -> None:
+    async with opened(tmp_path / FILE) as store:
+        other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        commit = asyncio.ensure_future(store.commit([step_write("e-1", 1)]))
+        await asyncio.wait([commit], timeout=0.05)
+        was_waiting = not commit.done()
+        other.execute("ROLLBACK")
+        other.close()
+
+        assert was_waiting
+        assert await commit == [True]
+
+
+async def test_a_read_does_not_wait_for_a_write(tmp_path: Path) -> None:
+    async with opened(tmp_path / FILE) as store:
+        await store.commit([step_write("e-1", 1)])
+        other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        snapshot = await store.load("e-1")
+        other.close()
+
+    assert snapshot is not None
+
+
+# Size
+
+
+async def test_a_step_takes_less_than_600_bytes(tmp_path: Path) -> None:
+    steps = 3_000
+    async with opened(tmp_path / FILE) as store:
+        for first in range(1, steps, 500):
+            await store.commit([step_write("e-1", revision) for revision in range(first, first + 500)])
+
+    assert size_of(tmp_path / FILE) / steps < 400

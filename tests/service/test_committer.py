@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from tests.service.stores.rows import execution, step_write
+
+from everstep.service.committer import MAX_GROUP, Committer
+from everstep.service.stores.api import StoreError, Write
+from everstep.service.stores.memory import MemoryStore
+
+
+class SlowDisk(MemoryStore):
+    """Commits only when told to; `groups` says what each commit carried."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups: list[list[tuple[str, int]]] = []
+        self.turns = asyncio.Semaphore(0)
+        self.failure: StoreError | None = None
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[bool]:
+        self.groups.append([(write.execution.id, write.execution.revision) for write in writes])
+        await self.turns.acquire()
+        if self.failure:
+            raise self.failure
+        if any(write.execution.input == "\ud800" for write in writes):
+            raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+        return await super().commit(writes)
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def committing(store: SlowDisk) -> AsyncGenerator[Committer]:
+    committer = Committer(store)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(committer.run())
+        await settle()
+        yield committer
+        for _ in range(1_000):
+            store.turns.release()
+        committer.close()
+
+
+async def test_a_lone_write_leaves_at_once() -> None:
+    store = SlowDisk()
+    async with committing(store) as committer:
+        taken = committer.hand_over(step_write("a", 1))
+        await settle()
+
+        assert store.groups == [[("a", 1)]]
+        assert not taken.done()
+        store.turns.release()
+        assert await taken
+
+
+async def test_what_arrives_during_a_commit_goes_together_in_the_next_and_in_order() -> None:
+    store = SlowDisk()
+    async with committing(store) as committer:
+        first = committer.hand_over(step_write("a", 1))
+        await settle()
+        others = [committer.hand_over(step_write(*write)) for write in (("a", 2), ("b", 1), ("a", 3), ("b", 5))]
+        await settle()
+        store.turns.release()
+        assert await first
+        store.turns.release()
+        taken = [await other for other in others]
+
+    assert store.groups == [[("a", 1)], [("a", 2), ("b", 1), ("a", 3), ("b", 5)]]
+    assert taken == [True, True, True, False]
+
+
+async def test_every_waiter_of_a_failed_group_gets_the_error_and_the_next_group_is_tried() -> None:
+    store = SlowDisk()
+    async with committing(store) as committer:
+        store.failure = StoreError("the disk is full")
+        waiters = [committer.hand_over(step_write("a", 1)), committer.hand_over(step_write("b", 1))]
+        store.turns.release()
+        outcomes = await asyncio.gather(*waiters, return_exceptions=True)
+        store.failure = None
+        store.turns.release()
+
+        assert outcomes == [store.groups and outcomes[0]] * 2
+        assert isinstance(outcomes[0], StoreError)
+        assert await committer.hand_over(step_write("a", 1))
+
+
+async def test_a_write_that_cannot_be_recorded_fails_alone() -> None:
+    store = SlowDisk()
+    async with committing(store) as committer:
+        waiters = [
+            committer.hand_over(write)
+            for write in (step_write("a", 1), Write(execution=execution("b", input_payload="\ud800")), step_write("c", 1))
+        ]
+        for _ in range(4):
+            store.turns.release()
+        outcomes = await asyncio.gather(*waiters, return_exceptions=True)
+
+    assert [outcomes[0], outcomes[2]] == [True, True]
+    assert isinstance(outcomes[1], UnicodeEncodeError)
+
+
+async def test_a_waiter_that_gives_up_does_not_take_its_write_back() -> None:
+    store = SlowDisk()
+    async with committing(store) as committer:
+        taken = committer.hand_over(step_write("a", 1))
+        await settle()
+        taken.cancel()
+        store.turns.release()
+        await settle()
+
+    assert await store.load("a") is not None
+
+
+async def test_closing_writes_what_is_queued_and_refuses_what_comes_later() -> None:
+    store = SlowDisk()
+    async with committing(store) as committer:
+        early = committer.hand_over(step_write("a", 1))
+        committer.close()
+        late = committer.hand_over(step_write("b", 1))
+        with pytest.raises(StoreError, match="closing"):
+            await late
+
+    assert await early
+    assert await store.load("b") is None
+
+
+async def test_a_cancelled_committer_leaves_nobody_waiting() -> None:
+    store = SlowDisk()
+    committer = Committer(store)
+    running = asyncio.ensure_future(committer.run())
+    waiters = [committer.hand_over(step_write("a", 1))]
+    await settle()
+    waiters.append(committer.hand_over(step_write("b", 1)))
+    running.cancel()
+
+    outcomes = await asyncio.gather(*waiters, return_exceptions=True)
+
+    assert all(isinstance(outcome, StoreError) for outcome in outcomes)
+
+
+async def test_a_very_long_queue_leaves_in_several_groups() -> None:
+    store = SlowDisk()
+    async with committing(store) as committer:
+        waiters = [committer.hand_over(step_write(str(number), 1)) for number in range(MAX_GROUP + 1)]
+        store.turns.release()
+        store.turns.release()
+        assert all(await asyncio.gather(*waiters))
+
+    assert [len(group) for group in store.groups] == [MAX_GROUP, 1]
