@@ -51,3 +51,7 @@ class DurableFunction(Protocol[In_contra, Out_co]):
     async def invoke(self, invocation: Invocation, client: DurableClient, /) -> InvocationOutput:
         """Run the handler until it ends or suspends. Raising means that the invocation failed: it is tried again."""
         ...
+
+    def drop_parked(self) -> None:
+        """The service stops: let go of executions that are kept in memory. They are replayed when they go on."""
+        ...

@@ -1,0 +1,83 @@
+"""The service as a handler in the same process uses it: no transport, the same rules and the same refusals.
+
+Rule: an answer is given only when everything it tells is durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from everstep.client.api import Checkpointed, StatePage
+from everstep.errors import ServiceError
+from everstep.protocol.ids import execution_id
+from everstep.protocol.shapes import OperationUpdate
+from everstep.service.executions import Executions, UnknownExecution
+from everstep.service.machine.checkpoint import checkpoint, readable_operations
+from everstep.service.machine.invoke import Resolve
+from everstep.service.machine.model import Transition
+from everstep.service.machine.rejection import INVALID_TOKEN, Rejected, invalid
+from everstep.service.machine.rules import Rules
+from everstep.service.machine.state import State
+
+STATUS_OF: Final = {
+    "DurableExecutionAlreadyStartedException": 409,
+    "ResourceConflictException": 409,
+    "ResourceNotFoundException": 404,
+}
+"""The HTTP status of an error; of all others it is 400. Source: API model."""
+
+
+def refusal(rejected: Rejected) -> ServiceError:
+    """The machine's no as an error of the family that users know."""
+    return ServiceError(
+        rejected.message,
+        code=rejected.code,
+        status=STATUS_OF.get(rejected.code, 400),
+        is_retryable=rejected.message.startswith(INVALID_TOKEN),
+    )
+
+
+class DirectClient:
+    """A DurableClient on the executions of this process."""
+
+    def __init__(self, executions: Executions, resolve: Resolve, rules: Rules) -> None:
+        self._executions, self._resolve, self._rules = executions, resolve, rules
+
+    async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
+        def command(state: State, now: int) -> Transition:
+            _check_arn(state, arn)
+            transition, _ = checkpoint(state, token, updates, client_token, now, resolve=self._resolve, rules=self._rules)
+            return transition
+
+        try:
+            reply = (await self._executions.perform(execution_id(arn), command)).reply
+        except UnknownExecution:
+            raise refusal(invalid(INVALID_TOKEN)) from None
+        except Rejected as rejected:
+            raise refusal(rejected) from None
+        except UnicodeError as error:
+            raise ServiceError(f"an update cannot be recorded: {error}", code="InvalidParameterValueException", status=400) from error
+        assert reply is not None
+        return Checkpointed(token=reply.token, operations=reply.operations)
+
+    async def get_state(self, arn: str, token: str, marker: str, max_items: int = 1000) -> StatePage:
+        """The marker is the number of operations before the page; it is good as long as the token is."""
+        try:
+            state = await self._executions.state(execution_id(arn))
+            _check_arn(state, arn)
+            operations = readable_operations(state, token)
+        except UnknownExecution:
+            raise refusal(invalid(INVALID_TOKEN)) from None
+        except Rejected as rejected:
+            raise refusal(rejected) from None
+        if not (marker.isdecimal() or not marker) or not 0 < max_items <= 1000:
+            raise refusal(invalid("Invalid Marker"))
+        first = int(marker or 0)
+        end = first + max_items
+        return StatePage(operations=operations[first:end], next_marker=str(end) if end < len(operations) else None)
+
+
+def _check_arn(state: State, arn: str) -> None:
+    if state.execution.arn != arn:
+        raise invalid(INVALID_TOKEN)

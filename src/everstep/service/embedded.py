@@ -1,0 +1,342 @@
+"""`everstep.Service`: durable executions inside your own process, kept in a SQLite file or in memory."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import random
+import secrets
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from types import TracebackType
+from typing import Final, Never, Self, TypeGuard, TypeVar, cast, overload
+
+from msgspec import json
+
+from everstep.client.function import DurableFunction
+from everstep.durations import Duration, seconds_of, whole_seconds
+from everstep.errors import PayloadTooLarge, UsageError
+from everstep.failures import describe
+from everstep.protocol.ids import execution_id
+from everstep.protocol.limits import EXECUTION_NAME_PATTERN, MAX_EXECUTION_TIMEOUT_S, MAX_RESULT_SYNC
+from everstep.protocol.shapes import ErrorObject, ExecutionStatus
+from everstep.service.clock import Clock, WallClock
+from everstep.service.descriptions import ExecutionDescription, described, milliseconds
+from everstep.service.direct import refusal
+from everstep.service.engine import Engine
+from everstep.service.executions import Command, UnknownExecution
+from everstep.service.functions import AnyDurable, Durable, Functions, Plain, PlainCall
+from everstep.service.machine.callback import complete_callback, heartbeat_callback
+from everstep.service.machine.execution import delete_execution, stop_execution
+from everstep.service.machine.history import render_event
+from everstep.service.machine.model import Execution, JsonObject, Outcome, Transition
+from everstep.service.machine.pause import pause_execution, resume_execution
+from everstep.service.machine.rejection import Rejected, callback_is_over
+from everstep.service.machine.rules import RULES, Rules
+from everstep.service.machine.sizes import text_bytes
+from everstep.service.machine.state import State
+from everstep.service.machine.tokens import parse_callback_id
+from everstep.service.started import StartedExecution
+from everstep.service.stores.api import Filter, Position, Store
+from everstep.service.stores.urls import store_at
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+MAX_INPUT: Final = MAX_RESULT_SYNC
+"""Of an execution, in bytes. Source: Lambda API, Invoke."""
+MAX_RETENTION_DAYS: Final = 90
+DEFAULT_RETENTION_DAYS: Final = 14
+"""Source: Lambda API, DurableConfig."""
+DEFAULT_INVOCATION_TIMEOUT_S: Final = 15 * 60
+"""Precedent: Lambda's longest."""
+HISTORY_PAGE: Final = 1_000
+
+
+class Service:
+    """A durable execution service inside this process. Everything but `register` needs it to be entered: `async with`.
+
+    store: `sqlite:///relative.db`, `sqlite:////absolute/path.db`, `memory://`, or a Store. A file has one service at a
+        time; a second one, in whatever process, is refused with a StoreError.
+    max_invocations: how many handlers run at a time; the others wait for their turn.
+    grace: for how long running invocations may go on when the service is left. What is cut off then, or by a crash, goes
+        on when a service with the same store is entered again.
+    account, region: as they appear in ARNs.
+    rules: quotas and retries. clock: the time, which tests move by hand.
+    """
+
+    def __init__(
+        self,
+        store: str | Store,
+        *,
+        max_invocations: int = 1_000,
+        grace: Duration = 10,
+        account: str = "123456789012",
+        region: str = "us-east-1",
+        rules: Rules = RULES,
+        clock: Clock | None = None,
+    ) -> None:
+        if max_invocations < 1:
+            raise UsageError(f"max_invocations is {max_invocations}; the least is 1")
+        self._store = store_at(store) if isinstance(store, str) else store
+        self._functions = Functions(account=account, region=region, new_id=_new_id)
+        self._clock = clock or WallClock()
+        self._rules = rules
+        self._max_invocations = max_invocations
+        self._grace_s = seconds_of(grace)
+        self._engine: Engine | None = None
+        self._running: AbstractAsyncContextManager[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._running is not None:
+            raise UsageError("this service is entered already")
+        engine = Engine(
+            self._store,
+            self._functions,
+            self._clock,
+            rules=self._rules,
+            limit=self._max_invocations,
+            new_id=_new_id,
+            new_secret=lambda: secrets.token_bytes(32),
+            jitter=random.random,
+        )
+        running = engine.running(self._grace_s)
+        await running.__aenter__()
+        self._engine, self._running = engine, running
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        assert self._running is not None
+        running, self._running, self._engine = self._running, None, None
+        return await running.__aexit__(kind, error, traceback)
+
+    # -- functions
+
+    @overload
+    def register(
+        self,
+        function: DurableFunction[In, Out],
+        *,
+        name: str | None = None,
+        execution_timeout: Duration = MAX_EXECUTION_TIMEOUT_S,
+        invocation_timeout: Duration | None = DEFAULT_INVOCATION_TIMEOUT_S,
+        retention_days: int = DEFAULT_RETENTION_DAYS,
+    ) -> None: ...
+
+    @overload
+    def register(
+        self, function: Callable[[In], Awaitable[object]], *, name: str | None = None, invocation_timeout: Duration | None = ...
+    ) -> None: ...
+
+    def register(
+        self,
+        function: DurableFunction[In, Out] | Callable[[In], Awaitable[object]],
+        *,
+        name: str | None = None,
+        execution_timeout: Duration = MAX_EXECUTION_TIMEOUT_S,
+        invocation_timeout: Duration | None = DEFAULT_INVOCATION_TIMEOUT_S,
+        retention_days: int = DEFAULT_RETENTION_DAYS,
+    ) -> None:
+        """Let executions of a handler run here, or let handlers invoke a plain `async def function(event)` by its name.
+
+        name: by which it is known; default: its own. execution_timeout: from start to end, waits included.
+        invocation_timeout: of one call, after which it counts as failed; None: no limit. retention_days: for how long an
+        execution can be looked at after its end. Executions of a function that is not registered wait until it is.
+        """
+        timeout_s = None if invocation_timeout is None else seconds_of(invocation_timeout)
+        if _is_durable(function):
+            if not 1 <= retention_days <= MAX_RETENTION_DAYS:
+                raise UsageError(f"retention_days is {retention_days}; it must lie between 1 and {MAX_RETENTION_DAYS}")
+            entry: Durable | Plain = Durable(
+                name or function.name,
+                function,
+                whole_seconds("execution_timeout", execution_timeout, least=1, most=MAX_EXECUTION_TIMEOUT_S),
+                retention_days,
+                timeout_s,
+            )
+        elif inspect.iscoroutinefunction(function):
+            entry = Plain(name or function.__name__, _on_texts(function), 0 if timeout_s is None else math.ceil(timeout_s))
+        else:
+            raise UsageError(f"{function!r} is neither a durable handler nor an `async def` function")
+        self._functions.add(entry)
+        if self._engine is not None:
+            self._engine.registered(entry.name)
+
+    # -- executions
+
+    async def start(self, function: DurableFunction[In, Out], value: In, *, name: str | None = None) -> StartedExecution[Out]:
+        """Start an execution; it is durable when this returns.
+
+        name: makes the start idempotent, 1 to 64 letters, digits, - and _. The same name and input again means the same
+        execution, open or ended; a name that is taken by another input raises ExecutionAlreadyStarted.
+        """
+        entry = self._registered(function)
+        if name is not None and not EXECUTION_NAME_PATTERN.fullmatch(name):
+            raise UsageError(f"{name!r} cannot name an execution: 1 to 64 letters, digits, - and _")
+        payload = function.encode_input(value)
+        size = text_bytes(payload)
+        if size > MAX_INPUT:
+            raise PayloadTooLarge("the execution's input", size, MAX_INPUT, "Store it elsewhere and pass a reference.")
+        new = self._functions.new_execution(entry, name=name, payload=payload, result_limit=MAX_RESULT_SYNC)
+        execution = await self._entered().start(new)
+        return self.execution(function, execution.arn)
+
+    def execution(self, function: DurableFunction[In, Out], arn: str) -> StartedExecution[Out]:
+        """An execution that was started before, as `start` returns it."""
+        self._registered(function)
+        return StartedExecution(arn, self._ended, function.decode_output)
+
+    async def describe(self, arn: str) -> ExecutionDescription:
+        """Raises ServiceError (ResourceNotFoundException) if there is no such execution (any more)."""
+        return described(await self._read(arn))
+
+    async def history(self, arn: str, *, include_data: bool = True) -> Sequence[JsonObject]:
+        """All events, oldest first, in wire form with timestamps in milliseconds. include_data: with their payloads."""
+        await self._read(arn)
+        state = await self._entered().executions.state(execution_id(arn))
+        rendered: list[JsonObject] = []
+        after: int | None = None
+        while events := await self._store.events(execution_id(arn), limit=HISTORY_PAGE, after=after):
+            for event in events:
+                record = None if event.order is None else state.at(event.order)
+                rendered.append(render_event(event, state.execution, record, with_data=include_data))
+            after = events[-1].event_id
+        return rendered
+
+    async def list(
+        self,
+        *,
+        function: str | None = None,
+        name: str | None = None,
+        status: ExecutionStatus | Sequence[ExecutionStatus] = (),
+        started_after: datetime | None = None,
+        started_before: datetime | None = None,
+        limit: int = 100,
+        oldest_first: bool = False,
+        after: ExecutionDescription | None = None,
+    ) -> Sequence[ExecutionDescription]:
+        """Executions, those started last first, without their payloads. function: its name. after: the last one seen."""
+        self._entered()
+        where = Filter(
+            function=function,
+            name=name,
+            statuses=[status] if isinstance(status, str) else status,
+            started_after=None if started_after is None else milliseconds(started_after),
+            started_before=None if started_before is None else milliseconds(started_before),
+        )
+        position = None if after is None else Position(milliseconds(after.started_at), execution_id(after.arn))
+        found = await self._store.executions(where, limit=limit, oldest_first=oldest_first, after=position)
+        return [described(execution) for execution in found]
+
+    async def stop(self, arn: str, *, error: ErrorObject | None = None) -> None:
+        """Close the execution as STOPPED, with that error. One that has ended stays as it is."""
+        await self._change(arn, lambda state, now: stop_execution(state, error, now))
+
+    async def pause(self, arn: str, *, reason: str | None = None, stops_timeout: bool = True) -> None:
+        """Let no further invocation begin; what is waited for goes on. stops_timeout: the execution's timeout stands still."""
+        await self._change(arn, lambda state, now: pause_execution(state, now, reason=reason, stops_timeout=stops_timeout))
+
+    async def resume(self, arn: str, *, reason: str | None = None) -> None:
+        await self._change(arn, lambda state, now: resume_execution(state, now, reason=reason))
+
+    async def delete(self, arn: str) -> None:
+        """Remove an execution that has ended. Its name is free once it is gone, a moment later."""
+        await self._change(arn, delete_execution)
+
+    # -- callbacks
+
+    async def succeed_callback(self, callback_id: str, value: object = None) -> None:
+        """Complete a callback. value: anything that JSON can hold; None: no result.
+
+        Raises ServiceError (CallbackTimeoutException) if it is completed already, timed out or unknown.
+        """
+        result = None if value is None else _json_text(value)
+        await self._complete(callback_id, Outcome(status="SUCCEEDED", result=result))
+
+    async def fail_callback(self, callback_id: str, error: ErrorObject | Exception | None = None) -> None:
+        """Complete a callback with a failure; the handler's `await` raises CallbackFailed."""
+        recorded = describe(error) if isinstance(error, Exception) else error
+        await self._complete(callback_id, Outcome(status="FAILED", error=recorded))
+
+    async def heartbeat_callback(self, callback_id: str) -> None:
+        """Start the callback's heartbeat timeout anew, if it has one."""
+        await self._on_callback(callback_id, lambda state, now: heartbeat_callback(state, callback_id, now))
+
+    # -- inside
+
+    def _entered(self) -> Engine:
+        if self._engine is None:
+            raise UsageError("the service is not running: use it inside `async with Service(...) as service:`")
+        return self._engine
+
+    def _registered(self, function: DurableFunction[In, Out]) -> Durable:
+        entry = self._functions.of(function)
+        if entry is None:
+            raise UsageError(f"{function!r} is not registered: call service.register(...) first")
+        return entry
+
+    async def _ended(self, arn: str) -> Execution:
+        await self._read(arn)
+        try:
+            return await self._entered().ended(execution_id(arn))
+        except Rejected as rejected:
+            raise refusal(rejected) from None
+
+    async def _read(self, arn: str) -> Execution:
+        try:
+            execution = await self._entered().executions.read(execution_id(arn))
+            if execution.arn != arn:
+                raise UnknownExecution
+        except Rejected as rejected:
+            raise refusal(rejected) from None
+        return execution
+
+    async def _change(self, arn: str, command: Command) -> None:
+        def on_this(state: State, now: int) -> Transition:
+            if state.execution.arn != arn:
+                raise UnknownExecution
+            return command(state, now)
+
+        try:
+            await self._entered().executions.perform(execution_id(arn), on_this)
+        except Rejected as rejected:
+            raise refusal(rejected) from None
+
+    async def _complete(self, callback_id: str, outcome: Outcome) -> None:
+        await self._on_callback(callback_id, lambda state, now: complete_callback(state, callback_id, outcome, now))
+
+    async def _on_callback(self, callback_id: str, command: Command) -> None:
+        try:
+            await self._entered().executions.perform(parse_callback_id(callback_id).execution_id, command)
+        except UnknownExecution:
+            raise refusal(callback_is_over()) from None
+        except Rejected as rejected:
+            raise refusal(rejected) from None
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def _is_durable(function: object) -> TypeGuard[AnyDurable]:
+    return all(callable(getattr(function, member, None)) for member in ("encode_input", "decode_output", "invoke"))
+
+
+def _on_texts(function: Callable[[Never], Awaitable[object]]) -> PlainCall:
+    """A plain function as the service calls it, with JSON texts."""
+
+    async def call(payload: str) -> str:
+        return _json_text(await function(cast("Never", json.decode(payload))))
+
+    return call
+
+
+def _json_text(value: object) -> str:
+    try:
+        return json.encode(value).decode()
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{value!r} cannot be written as JSON ({error}): give plain values, dataclasses or msgspec structs") from error

@@ -1,0 +1,214 @@
+"""The executions that are in memory, and the one way in which any of them changes.
+
+Rule: a command is decided on the state in memory, absorbed, and handed to the committer in the same breath, so commands
+on one execution follow each other without a lock. Whoever gave it hears of it, and its effects are performed, only once
+it is durable. If it could not be made durable, the state is forgotten and read anew, and the caller has to try again.
+
+States are kept while something is going on, then for as long as there is room: an execution that sleeps costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final, TypeAlias
+
+from everstep.errors import ServiceError
+from everstep.service.clock import Clock
+from everstep.service.committer import Committer
+from everstep.service.machine.execution import start_execution
+from everstep.service.machine.model import Execution, NewExecution, Transition
+from everstep.service.machine.rejection import Rejected
+from everstep.service.machine.state import State
+from everstep.service.stores.api import Store, Write
+
+ROOM: Final = 50_000
+"""How many operations the states at rest may hold in all."""
+WEIGHT_OF_STATE: Final = 10
+"""What a state weighs by itself, in operations."""
+
+Command: TypeAlias = Callable[[State, int], Transition]
+"""Decides a change, given the state and the time. Raises Rejected."""
+
+
+class UnknownExecution(Rejected):
+    """There is no such execution (any more)."""
+
+    def __init__(self) -> None:
+        super().__init__("ResourceNotFoundException", "Durable Execution does not exist")
+
+
+class _Resident:
+    """A state in memory. users: why it must stay. last_write: the change that is not durable yet, if any."""
+
+    __slots__ = ("last_write", "state", "users", "weight")
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.users = 0
+        self.weight = 0
+        self.last_write: asyncio.Future[bool] | None = None
+
+    @property
+    def id(self) -> str:
+        return self.state.execution.id
+
+
+class Executions:
+    """Performs commands. on_durable: called with each transition once it is durable, and the time at which it was decided."""
+
+    def __init__(
+        self, store: Store, committer: Committer, clock: Clock, on_durable: Callable[[Transition, int], None], *, room: int = ROOM
+    ) -> None:
+        self._store, self._committer, self._clock, self._on_durable = store, committer, clock, on_durable
+        self._residents: dict[str, _Resident] = {}
+        self._resting: OrderedDict[str, _Resident] = OrderedDict()  # those without users; the one used last is last
+        self._loading: dict[str, asyncio.Event] = {}
+        self._room = room
+        self._weight = 0
+
+    async def create(self, new: NewExecution) -> Execution | None:
+        """Start an execution; None if its id or name is taken. Raises StoreError."""
+        now = self._clock.now_ms()
+        transition = start_execution(new, now)
+        resident = _Resident(State(transition.execution, transition.records))
+        resident.users += 1
+        write = self._write(transition)
+        write.add_done_callback(partial(self._created, resident, transition, now))
+        return transition.execution if await asyncio.shield(write) else None
+
+    async def perform(self, execution_id: str, command: Command) -> Transition:
+        """Change an execution, durably. Raises UnknownExecution, Rejected, or ServiceError if it has to be tried again."""
+        while True:
+            resident = await self._resident(execution_id)
+            now = self._clock.now_ms()
+            transition = command(resident.state, now)
+            if transition.execution is not resident.state.execution:
+                break
+            # Nothing to write. But what was decided rests on changes that may still be on their way to the disk.
+            if await _is_durable(resident):
+                if transition.effects:
+                    self._on_durable(transition, now)
+                return transition
+        resident.state.absorb(transition)
+        self._use(resident)
+        write = resident.last_write = self._write(transition)
+        write.add_done_callback(partial(self._written, resident, transition, now))
+        if not await asyncio.shield(write):
+            raise ServiceError("the execution was changed by somebody else meanwhile", code="Conflict", is_retryable=True)
+        return transition
+
+    async def read(self, execution_id: str) -> Execution:
+        """The execution as it is durable. Raises UnknownExecution or StoreError."""
+        while True:
+            resident = await self._resident(execution_id)
+            execution = resident.state.execution
+            if await _is_durable(resident):
+                return execution
+
+    async def state(self, execution_id: str) -> State:
+        """The live state, of which the last changes may not be durable yet. Raises UnknownExecution or StoreError."""
+        return (await self._resident(execution_id)).state
+
+    @asynccontextmanager
+    async def using(self, execution_id: str) -> AsyncGenerator[State]:
+        """The live state, kept in memory until the end of the block. Raises UnknownExecution or StoreError."""
+        resident = await self._resident(execution_id)
+        self._use(resident)
+        try:
+            yield resident.state
+        finally:
+            self._release(resident)
+
+    def forget(self, execution_id: str) -> None:
+        """Drop what is in memory: the store no longer has it, or may have something else."""
+        resident = self._residents.pop(execution_id, None)
+        if resident is not None:
+            self._wake(resident)
+
+    # -- writing
+
+    def _write(self, transition: Transition) -> asyncio.Future[bool]:
+        return self._committer.hand_over(Write(execution=transition.execution, records=transition.records, events=transition.events))
+
+    # Both are callbacks, because the caller may have gone away meanwhile: the effects are due all the same.
+
+    def _created(self, resident: _Resident, transition: Transition, now: int, write: asyncio.Future[bool]) -> None:
+        if _was_taken(write):
+            self._residents[resident.id] = resident
+            self._on_durable(transition, now)
+        self._release(resident)
+
+    def _written(self, resident: _Resident, transition: Transition, now: int, write: asyncio.Future[bool]) -> None:
+        if resident.last_write is write:
+            resident.last_write = None
+        if _was_taken(write):
+            self._on_durable(transition, now)
+        elif self._residents.get(resident.id) is resident:
+            self.forget(resident.id)
+        self._release(resident)
+
+    # -- memory
+
+    async def _resident(self, execution_id: str) -> _Resident:
+        while True:
+            resident = self._residents.get(execution_id)
+            if resident is not None:
+                if execution_id in self._resting:
+                    self._resting.move_to_end(execution_id)
+                return resident
+            loading = self._loading.get(execution_id)
+            if loading is None:
+                return await self._load(execution_id)
+            await loading.wait()
+
+    async def _load(self, execution_id: str) -> _Resident:
+        loading = self._loading[execution_id] = asyncio.Event()
+        try:
+            snapshot = await self._store.load(execution_id)
+            if snapshot is None:
+                raise UnknownExecution
+            resident = self._residents[execution_id] = _Resident(State(snapshot.execution, snapshot.records))
+            self._rest(resident)
+            return resident
+        finally:
+            del self._loading[execution_id]
+            loading.set()
+
+    def _use(self, resident: _Resident) -> None:
+        resident.users += 1
+        self._wake(resident)
+
+    def _release(self, resident: _Resident) -> None:
+        resident.users -= 1
+        if not resident.users and self._residents.get(resident.id) is resident:
+            self._rest(resident)
+
+    def _wake(self, resident: _Resident) -> None:
+        if self._resting.pop(resident.id, None) is not None:
+            self._weight -= resident.weight
+
+    def _rest(self, resident: _Resident) -> None:
+        """Keep a state that nobody uses, and make room for it. The newest stays whatever its size: it is about to be used."""
+        resident.weight = len(resident.state.records) + WEIGHT_OF_STATE
+        self._weight += resident.weight
+        self._resting[resident.id] = resident
+        while self._weight > self._room and len(self._resting) > 1:
+            execution_id, oldest = self._resting.popitem(last=False)
+            self._weight -= oldest.weight
+            del self._residents[execution_id]
+
+
+def _was_taken(write: asyncio.Future[bool]) -> bool:
+    return not write.cancelled() and write.exception() is None and write.result()
+
+
+async def _is_durable(resident: _Resident) -> bool:
+    """Whether the state became durable, as it is when this is called. If not, it is forgotten: look at it anew."""
+    if (write := resident.last_write) is None:
+        return True
+    await asyncio.wait([write])
+    return _was_taken(write)

@@ -1,0 +1,124 @@
+"""A store that forgets: for tests, demonstrations and throw-away work.
+
+Rule: it answers exactly as the durable stores do, and keeps references, since everything it is given is immutable.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from everstep.service.machine.model import Event, Execution, Record
+from everstep.service.machine.upkeep import needs_recovery
+from everstep.service.stores.api import Due, Filter, Position, Snapshot, Write
+
+
+class _Row:
+    """An execution with all that belongs to it. number: by creation."""
+
+    __slots__ = ("events", "execution", "number", "records")
+
+    def __init__(self, number: int, execution: Execution) -> None:
+        self.number, self.execution = number, execution
+        self.records: dict[int, Record] = {}
+        self.events: list[Event] = []
+
+
+class MemoryStore:
+    """A Store in this process's memory. Closing it does not empty it: it can be opened again, as a file can."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, _Row] = {}
+        self._names: dict[tuple[str, str], str] = {}
+        self._due: list[Due] = []  # sorted
+        self._created = 0
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[bool]:
+        return [self._take(write) for write in writes]
+
+    def _take(self, write: Write) -> bool:
+        new = write.execution
+        row = self._rows.get(new.id)
+        if new.revision == 1:
+            if row is not None or (new.function, new.name) in self._names:
+                return False
+            self._created += 1
+            row = self._rows[new.id] = _Row(self._created, new)
+            self._names[new.function, new.name] = new.id
+        elif row is None or row.execution.revision != new.revision - 1:
+            return False
+        else:
+            self._unschedule(row)
+            row.execution = new
+        row.records.update((record.order, record) for record in write.records)
+        row.events.extend(write.events)
+        if new.due_at is not None:
+            insort(self._due, Due(new.due_at, row.number, new.id))
+        return True
+
+    def _unschedule(self, row: _Row) -> None:
+        if row.execution.due_at is not None:
+            del self._due[bisect_left(self._due, Due(row.execution.due_at, row.number, row.execution.id))]
+
+    async def load(self, execution_id: str) -> Snapshot | None:
+        row = self._rows.get(execution_id)
+        if row is None:
+            return None
+        return Snapshot(execution=row.execution, records=[row.records[order] for order in sorted(row.records)])
+
+    async def find(self, function: str, name: str) -> Execution | None:
+        execution_id = self._names.get((function, name))
+        return None if execution_id is None else self._rows[execution_id].execution
+
+    async def executions(
+        self, where: Filter, *, limit: int, oldest_first: bool = False, after: Position | None = None
+    ) -> Sequence[Execution]:
+        found = [execution for row in self._rows.values() if _matches(execution := row.execution, where)]
+        found.sort(key=_position, reverse=not oldest_first)
+        if after is not None:
+            found = [one for one in found if (_position(one) > after if oldest_first else _position(one) < after)]
+        return [replace(execution, input=None, result=None) for execution in found[:limit]]
+
+    async def events(self, execution_id: str, *, limit: int, newest_first: bool = False, after: int | None = None) -> Sequence[Event]:
+        row = self._rows.get(execution_id)
+        events = [] if row is None else row.events[::-1] if newest_first else row.events
+        if after is not None:
+            events = [event for event in events if (event.event_id < after if newest_first else event.event_id > after)]
+        return events[:limit]
+
+    async def due(self, *, after: Due | None = None, limit: int) -> Sequence[Due]:
+        first = 0 if after is None else bisect_right(self._due, after)
+        return self._due[first : first + limit]
+
+    async def to_recover(self) -> Sequence[str]:
+        return [row.execution.id for row in self._rows.values() if needs_recovery(row.execution)]
+
+    async def delete(self, execution_ids: Sequence[str]) -> None:
+        for execution_id in execution_ids:
+            row = self._rows.pop(execution_id, None)
+            if row is not None:
+                self._unschedule(row)
+                del self._names[row.execution.function, row.execution.name]
+
+
+def _position(execution: Execution) -> Position:
+    return Position(execution.started_at, execution.id)
+
+
+def _matches(execution: Execution, where: Filter) -> bool:
+    return (
+        (where.function is None or execution.function == where.function)
+        and (where.version is None or execution.version == where.version)
+        and (where.name is None or execution.name == where.name)
+        and (not where.statuses or execution.status in where.statuses)
+        and (where.started_after is None or execution.started_at > where.started_after)
+        and (where.started_before is None or execution.started_at < where.started_before)
+    )

@@ -1,0 +1,68 @@
+"""The SQLite store as the service sees it: one file, owned by one service, written in one thread and read in another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from everstep.service.machine.model import Event, Execution
+from everstep.service.stores.api import Due, Filter, Position, Snapshot, Write
+from everstep.service.stores.sqlite.ownership import Ownership
+from everstep.service.stores.sqlite.reader import Reader
+from everstep.service.stores.sqlite.resident import Resident
+from everstep.service.stores.sqlite.schema import Synchronous, connect_for_reading, connect_for_writing
+from everstep.service.stores.sqlite.writer import Writer
+
+
+class SqliteStore:
+    """A Store in the file `path`, which one service at a time may use.
+
+    synchronous: "FULL": what was acknowledged survives a power cut. "NORMAL": it survives the end of the process in
+    any way, but the last moments before a power cut may be lost; commits are then several times faster.
+    """
+
+    def __init__(self, path: Path, *, synchronous: Synchronous = "FULL") -> None:
+        self._ownership = Ownership(path)
+        self._writer = Resident(path, lambda: connect_for_writing(path, synchronous), Writer)
+        self._reader = Resident(path, lambda: connect_for_reading(path), Reader)
+        self._closing = AsyncExitStack()
+
+    async def open(self) -> None:
+        async with AsyncExitStack() as opened:
+            self._ownership.acquire()
+            opened.callback(self._ownership.release)
+            opened.push_async_callback(self._writer.close)
+            await self._writer.open()
+            opened.push_async_callback(self._reader.close)
+            await self._reader.open()
+            self._closing = opened.pop_all()
+
+    async def close(self) -> None:
+        await self._closing.aclose()
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[bool]:
+        return await self._writer.call(lambda writer: writer.commit(writes))
+
+    async def delete(self, execution_ids: Sequence[str]) -> None:
+        await self._writer.call(lambda writer: writer.delete(execution_ids))
+
+    async def load(self, execution_id: str) -> Snapshot | None:
+        return await self._reader.call(lambda reader: reader.load(execution_id))
+
+    async def find(self, function: str, name: str) -> Execution | None:
+        return await self._reader.call(lambda reader: reader.find(function, name))
+
+    async def executions(
+        self, where: Filter, *, limit: int, oldest_first: bool = False, after: Position | None = None
+    ) -> Sequence[Execution]:
+        return await self._reader.call(lambda reader: reader.executions(where, limit=limit, oldest_first=oldest_first, after=after))
+
+    async def events(self, execution_id: str, *, limit: int, newest_first: bool = False, after: int | None = None) -> Sequence[Event]:
+        return await self._reader.call(lambda reader: reader.events(execution_id, limit=limit, newest_first=newest_first, after=after))
+
+    async def due(self, *, after: Due | None = None, limit: int) -> Sequence[Due]:
+        return await self._reader.call(lambda reader: reader.due(after=after, limit=limit))
+
+    async def to_recover(self) -> Sequence[str]:
+        return await self._reader.call(lambda reader: reader.to_recover())
