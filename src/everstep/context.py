@@ -618,12 +618,7 @@ class DurableContext:
         """
         scope = self._enter()
         given = [Branch(body, label) for label, body in branches.items()] if isinstance(branches, Mapping) else branches
-        calls: list[BranchCall] = []
-        for index, branch in enumerate(given):
-            body, label, reader = branch, f"parallel-branch-{index}", item_serdes
-            if isinstance(branch, Branch):
-                body, label, reader = branch.body, given_name(branch.name), branch.serdes or item_serdes
-            calls.append(BranchCall(label, self._on_context(body, ()), cast("Serdes[object]", reader or self.serdes_of(body))))
+        calls = [self._branch_call(index, branch, cast("Serdes[object] | None", item_serdes)) for index, branch in enumerate(given)]
         call = self._context_call(
             scope, "Parallel", None if name is None else given_name(name), key, cast("Serdes[object]", serdes or PLAIN)
         )
@@ -870,6 +865,13 @@ class DurableContext:
             has_own_serdes=whole,
         )
         return self._engine.called(call.operation_id, batch.run())
+
+    def _branch_call(self, index: int, branch: BranchOf[object], serdes: Serdes[object] | None) -> BranchCall:
+        if isinstance(branch, Branch):
+            name, body, serdes = given_name(branch.name), branch.body, branch.serdes or serdes
+        else:
+            name, body = f"parallel-branch-{index}", branch
+        return BranchCall(name, self._on_context(body, ()), serdes or self.serdes_of(body))
 
     def _combine(
         self, combinator: Combinator, members: Sequence[Awaitable[object]], name: str | None, key: str | None

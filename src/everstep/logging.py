@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 from everstep.step_context import current_step
 
@@ -53,8 +53,8 @@ class DurableLogger(logging.LoggerAdapter[logging.Logger]):
                 fields["operationName"] = step.name
         elif self._context_id is not None:
             fields["operationId"] = self._context_id
-        given = kwargs.get("extra")
-        kwargs["extra"] = fields | (dict(given) if isinstance(given, Mapping) else {})
+        given = cast("Mapping[str, object] | None", kwargs.get("extra"))
+        kwargs["extra"] = fields | dict(given or {})
         return msg, kwargs
 
 

@@ -206,7 +206,7 @@ class SyncContext:
     ) -> object:
         """Create a callback, hand its id to `submitter(callback_id, *args)` as a retried step, and wait for the result."""
         run = self._context.wait_for_callback(
-            submitter,
+            cast("Callable[[str, *tuple[object, ...]], object]", submitter),
             *args,
             returns=cast("type[T]", returns),
             name=name,
@@ -267,7 +267,7 @@ class SyncContext:
     ) -> T:
         """Run `body(child, *args)` over a context of its own."""
         run = self._context.run_in_child_context(
-            _on_engine(body),
+            cast("Callable[[DurableContext, Unpack[Ts]], Coroutine[object, object, T]]", _on_engine(body)),
             *args,
             name=name if name is not None else inferred_name(body),
             key=key,

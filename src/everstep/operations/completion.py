@@ -101,15 +101,12 @@ class Completion:
 
     @staticmethod
     def _own_reason(rule: Callable[[Progress], Verdict | None], progress: Progress) -> CompletionReason | None:
-        match rule(progress):
-            case "SUCCEEDED":
-                return "CUSTOM_COMPLETION_SUCCEEDED"
-            case "FAILED":
-                return "CUSTOM_COMPLETION_FAILED"
-            case None:
-                return "ALL_COMPLETED" if progress.completed_count >= progress.total_count else None
-            case other:
-                raise UsageError(f'should_complete answered {other!r}; it must answer "SUCCEEDED", "FAILED" or None')
+        verdict = rule(progress)
+        if verdict is None:
+            return "ALL_COMPLETED" if progress.completed_count >= progress.total_count else None
+        if verdict not in ("SUCCEEDED", "FAILED"):  # users may break the type
+            raise UsageError(f'should_complete answered {verdict!r}; it must answer "SUCCEEDED", "FAILED" or None')
+        return "CUSTOM_COMPLETION_SUCCEEDED" if verdict == "SUCCEEDED" else "CUSTOM_COMPLETION_FAILED"
 
     def _exceeded(self, failed: int, total: int) -> bool:
         count, percentage = self.tolerated_failure_count, self.tolerated_failure_percentage

@@ -116,8 +116,10 @@ class Batch:
         return self._read(text) if self._has_own_serdes and not large else result
 
     def _result(self, items: Sequence[BatchItem[object]], reason: CompletionReason) -> BatchResult[object]:
-        kind: type[BatchResult[object]] = TupleResult if self._kind == "Parallel" else BatchResult
-        return kind(items, reason)
+        if self._kind == "Parallel":
+            typed: TupleResult[*tuple[object, ...]] = TupleResult(items, reason)
+            return typed
+        return BatchResult(items, reason)
 
     # -- running ---------------------------------------------------------------
 

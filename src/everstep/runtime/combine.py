@@ -54,21 +54,22 @@ async def combine(
 
 
 async def _decided(engine: Engine, combinator: Combinator, tasks: Sequence[DurableTask[object]]) -> Decision:
-    finished: asyncio.Queue[DurableTask[object]] = asyncio.Queue()
+    finished: asyncio.Queue[asyncio.Future[object]] = asyncio.Queue()
     for task in tasks:
-        task.add_done_callback(lambda _, task=task: finished.put_nowait(task))
+        task.add_done_callback(finished.put_nowait)
+    places: dict[asyncio.Future[object], int] = {task: index for index, task in enumerate(tasks)}
     ended: list[tuple[int, bool]] = []
     while True:
         decision = decide(combinator, ended, len(tasks))
         if decision is not None:
             return decision
-        task = await finished.get()
-        if task.cancelled():
+        member = await finished.get()
+        if member.cancelled():
             raise asyncio.CancelledError
-        error = task.exception()
+        error = member.exception()
         if engine.failure is not None:
             raise engine.failure
-        ended.append((tasks.index(task), error is None))
+        ended.append((places[member], error is None))
 
 
 def _member(engine: Engine, scope: Scope, call: ContextCall, index: int, member: Awaitable[object]) -> DurableTask[object]:

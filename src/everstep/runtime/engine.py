@@ -165,9 +165,10 @@ class Engine:
         result = self._root.result()
         for operation_id, run in self.unawaited.items():
             if inspect.getcoroutinestate(run) == inspect.CORO_CREATED:
+                name = getattr(run, "__name__", "an operation")
                 raise UsageError(
-                    f"the handler called {run.__name__}() and never awaited it (operation {operation_id[:12]}…), so nothing was done: "
-                    "write `await ctx.…`, or give it to asyncio.create_task and await the task"
+                    f"the handler called {name}() and never awaited it (operation {operation_id[:12]}…), so nothing was done: write "
+                    "`await ctx.…`, or give it to asyncio.create_task and await the task"
                 )
         return result
 

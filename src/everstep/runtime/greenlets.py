@@ -6,6 +6,7 @@ Rule: a greenlet and its task are one line of execution; no thread is involved, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from everstep.errors import UsageError
@@ -18,10 +19,8 @@ T = TypeVar("T")
 
 def load_greenlet() -> None:
     """Raises UsageError if handlers of plain functions can't run here."""
-    try:
-        import greenlet  # noqa: F401
-    except ImportError:
-        raise UsageError("a handler that is a plain `def` needs greenlet: pip install 'everstep[sync]', or write it `async def`") from None
+    if find_spec("greenlet") is None:
+        raise UsageError("a handler that is a plain `def` needs greenlet: pip install 'everstep[sync]', or write it `async def`")
 
 
 async def in_greenlet(function: Callable[..., T], *args: object) -> T:
