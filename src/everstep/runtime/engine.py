@@ -16,16 +16,18 @@ import os
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from hashlib import blake2b
-from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
 from everstep.client.api import DurableClient
 from everstep.errors import ReplayMismatch, UsageError
 from everstep.protocol.shapes import TERMINAL, Operation, OperationAction, OperationUpdate, StepDetails, WaitOptions
-from everstep.replay.journal import Journal, check_identity, visible_ids
+from everstep.replay.journal import Journal, check_identity
+from everstep.runtime.alarm import Alarm
 from everstep.runtime.checkpointer import Checkpointer
+from everstep.runtime.deliveries import Deliveries, Target, is_over
 from everstep.runtime.loop import DurableLoop, DurableTask, DurableTimer
+from everstep.runtime.progress import Progress
 from everstep.runtime.scope import Scope, root_scope
 from everstep.runtime.texts import Texts
 from everstep.serdes import JsonSerdes, Serdes
@@ -37,13 +39,8 @@ T = TypeVar("T")
 Outcome: TypeAlias = Literal["done", "pending"]
 Durability: TypeAlias = Literal["acknowledged", "eager", "pipelined"]
 """When a handler may go on after a step: once its result is recorded (the first two), or already while that is under way."""
-_EXTERNAL = ("CALLBACK", "CHAINED_INVOKE")
 _MARK: tuple[OperationAction, ...] = ("START", "SUCCEED")
-_FIRST_POLL_S, _LONGEST_POLL_S = 1.0, 15.0
-"""How often the service is asked about callbacks and invokes while other work keeps the invocation alive."""
 _MOST_REFUSALS = 1_000
-_LATE_S = 0.005
-"""The service may see a due time a little later than we do."""
 _OWN_FILES = f"{Path(__file__).parent.parent}{os.sep}"
 _ASYNCIO_FILES = f"{Path(asyncio.__file__).parent}{os.sep}"
 
@@ -92,24 +89,17 @@ class Engine:
         self.unawaited: dict[str, Coroutine[object, object, object]] = {}
         """Operations that were called and not awaited yet, by id."""
         self._refusals = 0
-        self._called: set[str] = set()
-        self._ahead: set[str] | None = None
-        self._is_live = False
+        self._progress = Progress(journal.operations)
         self.open: set[str] = {operation.id for operation in journal.operations.values() if operation.status not in TERMINAL}
-        self._now_ms = begun_at
         self._root: DurableTask[str] | None = None
-        self._due: list[tuple[float, int, int, asyncio.Future[object] | DurableTimer, Operation]] = []
-        self._deliveries = 0
-        self._begins: list[tuple[asyncio.Future[object] | DurableTimer, Callable[[], None]]] = []
-        self._awaiting: dict[str, list[asyncio.Future[object] | DurableTimer]] = {}
+        self._deliveries = Deliveries(begun_at)
+        self._begins: list[tuple[Target, Callable[[], None]]] = []
+        self._awaiting: dict[str, list[Target]] = {}
         self._starting: dict[str, asyncio.Future[object]] = {}
         self._unrecorded: set[str] = set()
-        self._external: set[str] = set()
         self._live: dict[str, LiveOperation] = {}
         self._running: set[asyncio.Future[object]] = set()
-        self._alarms: list[tuple[float, str]] = []
-        self._alarm: asyncio.TimerHandle | None = None
-        self._poll_s = _FIRST_POLL_S
+        self._alarm = Alarm(self._awaiting.__contains__, journal.operations.get, clock)
         self._advancing = False
         # Of the current invocation:
         self.host: asyncio.AbstractEventLoop
@@ -133,7 +123,6 @@ class Engine:
         """
         self.host = asyncio.get_running_loop()
         self._finished = self.host.create_future()
-        self._poll_s = _FIRST_POLL_S
         self.checkpointer = Checkpointer(
             host=self.host,
             client=client,
@@ -151,9 +140,7 @@ class Engine:
             return await self._finished
         finally:
             self.checkpointer.close()
-            if self._alarm is not None:
-                self._alarm.cancel()
-                self._alarm = None
+            self._alarm.cancel()
             if not self._finished.done() or self._finished.cancelled() or self._finished.exception() is not None:
                 self.drop()
 
@@ -195,7 +182,7 @@ class Engine:
         self._live.clear()
         self._awaiting.clear()
         self._begins.clear()
-        self._due.clear()
+        self._deliveries.clear()
         self.loop.drop()
 
     # -- what operations ask ---------------------------------------------------
@@ -207,7 +194,7 @@ class Engine:
         record = self.journal.operations.get(operation_id)
         if record is not None:
             if record.status not in TERMINAL:
-                self._pass(operation_id)
+                self._progress.pass_by(operation_id)
             try:
                 check_identity(
                     record,
@@ -228,18 +215,7 @@ class Engine:
     @property
     def is_replaying(self) -> bool:
         """Whether something recorded is still ahead of the handler: an operation to be called, or an end to be delivered."""
-        if self._is_live:
-            return False
-        if self._ahead is None:
-            self._ahead = visible_ids(self.journal.operations) - self._called
-        return bool(self._ahead)
-
-    def _pass(self, operation_id: str) -> None:
-        """The handler has come past this record."""
-        if self._ahead is None:
-            self._called.add(operation_id)
-        else:
-            self._ahead.discard(operation_id)
+        return self._progress.is_replaying
 
     def patched(self, operation_id: str, parent_id: str | None, change: str | None) -> bool:
         """Whether the change applies here: it is recorded, or nothing recorded is ahead, and then it is recorded."""
@@ -247,7 +223,7 @@ class Engine:
             operation_id, operation_type="STEP", sub_type="Patch", name=change, parent_id=parent_id, name_is_inferred=False
         )
         if record is not None or operation_id in self._unrecorded:
-            self._pass(operation_id)
+            self._progress.pass_by(operation_id)
             return True
         if self.is_replaying:
             return False
@@ -269,20 +245,21 @@ class Engine:
         """
         record = self.journal.operations.get(operation_id)
         if record is not None and record.status in TERMINAL and record.status != "CANCELLED":
-            self._pass(operation_id)
+            self._progress.pass_by(operation_id)
             if is_early and self._durability == "pipelined" and self._is_sequential(awaiting=0) and not self.loop.has_ready:
                 return record
-            if self._is_next(record):
+            key = self.journal.key(record)
+            if not self.loop.has_ready and self._deliveries.passes(key):
                 return record
             future = self.loop.create_future()
-            self._enqueue(future, record)
+            self._deliveries.add(key, future, record)
         else:
             future = self.loop.create_future()
             self._awaiting.setdefault(operation_id, []).append(future)
             if begin is not None:
                 self._begins.append((future, begin))
             elif record is not None:
-                self.watch(record)  # begun elsewhere: a callback whose result is asked for
+                self._alarm.watch(record)  # begun elsewhere: a callback whose result is asked for
         try:
             answer = await future
         except BaseException:
@@ -299,8 +276,8 @@ class Engine:
             id=update.id,
             type=update.type,
             status="SUCCEEDED",
-            start_timestamp=self._now_ms,
-            end_timestamp=self._now_ms,
+            start_timestamp=self._deliveries.now_ms,
+            end_timestamp=self._deliveries.now_ms,
             parent_id=update.parent_id,
             name=update.name,
             sub_type=update.sub_type,
@@ -311,7 +288,7 @@ class Engine:
 
     def _is_sequential(self, *, awaiting: int) -> bool:
         """Whether handler code waits for nothing but so many operations."""
-        return len(self._awaiting) == awaiting and not self._due and not self._starting
+        return len(self._awaiting) == awaiting and not self._deliveries and not self._starting
 
     async def begun(self, start: OperationUpdate) -> Operation:
         """The record of an operation once the service has begun it (a callback has its id then), when its turn comes."""
@@ -323,9 +300,9 @@ class Engine:
             self._begins.append((future, lambda: self.start(start)))
         else:
             key = (record.start_timestamp, self.journal.place(operation_id))
-            if self._is_next_key(key):
+            if not self.loop.has_ready and self._deliveries.passes(key):
                 return record
-            self._enqueue_at(key, future, record)
+            self._deliveries.add(key, future, record)
         try:
             await future
         except BaseException:
@@ -344,14 +321,11 @@ class Engine:
             self._unrecorded.add(update.id)
             self.send(update, urgent=True)
         else:
-            self.watch(self.journal.operations[update.id])
+            self._alarm.watch(self.journal.operations[update.id])
 
     def enlist(self, operation_id: str, live: LiveOperation) -> None:
         """Tell `live` about changes of its record, until it is finished."""
         self._live[operation_id] = live
-
-    def delist(self, operation_id: str) -> None:
-        self._live.pop(operation_id, None)
 
     def begin_again(self, operation_id: str, begin: Callable[[], None]) -> None:
         """Queue live work of an operation that is still awaited (the next attempt of a step)."""
@@ -416,12 +390,8 @@ class Engine:
 
     @property
     def durable_time(self) -> float:
-        return self._now_ms / 1000
-
-    @property
-    def durable_ms(self) -> float:
-        """The latest timestamp delivered to handler code, in ms since the epoch."""
-        return self._now_ms
+        """The latest time that was delivered to handler code, in seconds since the epoch."""
+        return self._deliveries.now_ms / 1000
 
     def set_timer(self, timer: DurableTimer, delay: float, scope: Scope) -> None:
         from everstep.operations.wait import timer_seconds
@@ -434,9 +404,8 @@ class Engine:
         )
         if record is not None and record.status in TERMINAL:
             if record.status != "CANCELLED":  # what cancelled it then will cancel it again
-                self._enqueue(timer, record)
+                self._deliveries.add(self.journal.key(record), timer, record)
             return
-
         start = OperationUpdate(
             id=operation_id,
             parent_id=parent_id,
@@ -469,24 +438,7 @@ class Engine:
 
     # -- the order of things ---------------------------------------------------
 
-    def _is_next(self, record: Operation) -> bool:
-        return self._is_next_key(self.journal.key(record))
-
-    def _is_next_key(self, key: tuple[float, int]) -> bool:
-        """Whether a completion may be handed to the running task at once: nothing else can run, and nothing comes before it."""
-        if self.loop.has_ready or (self._due and self._due[0][:2] < key):
-            return False
-        self._now_ms = max(self._now_ms, key[0])
-        return True
-
-    def _enqueue(self, target: asyncio.Future[object] | DurableTimer, record: Operation) -> None:
-        self._enqueue_at(self.journal.key(record), target, record)
-
-    def _enqueue_at(self, key: tuple[float, int], target: asyncio.Future[object] | DurableTimer, record: Operation) -> None:
-        self._deliveries += 1
-        heappush(self._due, (*key, self._deliveries, target, record))
-
-    def _forget(self, operation_id: str, target: asyncio.Future[object] | DurableTimer) -> None:
+    def _forget(self, operation_id: str, target: Target) -> None:
         """Nobody waits for this any more."""
         waiting = self._awaiting.get(operation_id)
         if waiting is None or target not in waiting:
@@ -495,16 +447,21 @@ class Engine:
         if waiting:
             return
         del self._awaiting[operation_id]
-        self._external.discard(operation_id)
+        self._alarm.forget(operation_id)
         live = self._live.pop(operation_id, None)
         if live is not None:
             live.cancel()
 
     def _recorded(self, operations: Sequence[Operation]) -> None:
+        if self.dropped or self._finished.done():
+            return
         self._advancing = True  # nothing is delivered before all of it is known
-        for operation in operations:
-            if self.journal.absorb(operation):
-                self._absorbed(operation)
+        try:
+            for operation in operations:
+                if self.journal.absorb(operation):
+                    self._absorbed(operation)
+        except Exception as error:  # ours, or of a serdes: without an end the invocation would hang
+            self._fail(error)
         self._advance()
 
     def _absorbed(self, operation: Operation) -> None:
@@ -512,63 +469,59 @@ class Engine:
         self._unrecorded.discard(operation_id)
         starting = self._starting.pop(operation_id, None)
         if starting is not None:
-            self._enqueue_at((operation.start_timestamp, self.journal.place(operation_id)), starting, operation)
+            self._deliveries.add((operation.start_timestamp, self.journal.place(operation_id)), starting, operation)
         if operation.status in TERMINAL:
             self.open.discard(operation_id)
-            self._external.discard(operation_id)
+            self._alarm.forget(operation_id)
             self._live.pop(operation_id, None)
             if operation.status != "CANCELLED":
                 for target in self._awaiting.pop(operation_id, ()):
-                    self._enqueue(target, operation)
+                    self._deliveries.add(self.journal.key(operation), target, operation)
             return
         self.open.add(operation_id)
         if operation_id in self._awaiting:
-            self.watch(operation)
+            self._alarm.watch(operation)
         live = self._live.get(operation_id)
         if live is not None:
             live.changed(operation)
 
     def watch(self, record: Operation) -> None:
-        """Note when an awaited operation may finish without us, for the case that other work still runs then."""
-        due: float | None = None
-        if record.wait_details is not None:
-            due = record.wait_details.scheduled_end_timestamp
-        elif record.step_details is not None:
-            due = record.step_details.next_attempt_timestamp
-        elif record.type in _EXTERNAL:
-            self._external.add(record.id)
-        if due is not None:
-            heappush(self._alarms, (due, record.id))
+        """Mind an awaited operation that the service will move on."""
+        self._alarm.watch(record)
 
     def _advance(self) -> None:
         if self.dropped or self._finished.done():
             return
         self._advancing = True
-        loop, due = self.loop, self._due
         try:
-            while True:
-                loop.run_ready()
-                assert self._root is not None
-                if self._root.done() or self.failure is not None:
-                    break
-                if due:
-                    ended_at, _, _, target, record = heappop(due)
-                    self._now_ms = max(self._now_ms, ended_at)
-                    if isinstance(target, DurableTimer):
-                        loop.fire(target)
-                    elif not target.done():
-                        target.set_result(record)
-                elif self._begins:
-                    self._is_live = True
-                    begins, self._begins = self._begins, []
-                    for target, begin in begins:
-                        if not (target.cancelled() if isinstance(target, DurableTimer) else target.done()):
-                            begin()
-                else:
-                    break
+            self._run_as_far_as_possible()
+            self._decide()
+        except Exception as error:  # ours: without an end the invocation would hang
+            self._fail(error)
         finally:
             self._advancing = False
-        self._decide()
+
+    def _run_as_far_as_possible(self) -> None:
+        loop, deliveries, root = self.loop, self._deliveries, self._root
+        assert root is not None
+        while True:
+            loop.run_ready()
+            if root.done() or self.failure is not None:
+                return
+            if deliveries:
+                target, record = deliveries.pop()
+                if isinstance(target, DurableTimer):
+                    loop.fire(target)
+                elif not target.done():
+                    target.set_result(record)
+            elif self._begins:
+                self._progress.is_live = True
+                begins, self._begins = self._begins, []
+                for target, begin in begins:
+                    if not is_over(target):
+                        begin()
+            else:
+                return
 
     def _decide(self) -> None:
         assert self._root is not None
@@ -580,7 +533,8 @@ class Engine:
         elif self._running or not self.checkpointer.is_idle:
             if not self._running and self.checkpointer.in_flight is None:
                 self.checkpointer.flush_soon()
-            self._set_alarm()
+            if self._running:
+                self._alarm.set(self.host, self.checkpointer.flush_soon)
         elif any(self._is_pending(operation_id) for operation_id in self._awaiting):
             self._finished.set_result("pending")
         else:
@@ -598,39 +552,6 @@ class Engine:
         if record.type == "STEP":
             return record.status == "PENDING"
         return record.status == "STARTED" and record.type != "CONTEXT"
-
-    def _set_alarm(self) -> None:
-        """While work runs here, ask the service at the time when something else may have finished."""
-        if not self._running:
-            return
-        alarms = self._alarms
-        while alarms and not self._is_due_at(alarms[0][1], alarms[0][0]):
-            heappop(alarms)
-        delay = max(_LATE_S, alarms[0][0] / 1000 - self.clock()) if alarms else None
-        if self._external:
-            delay = self._poll_s if delay is None else min(delay, self._poll_s)
-        if delay is None:
-            return
-        at = self.host.time() + delay
-        if self._alarm is not None:
-            if self._alarm.when() <= at:
-                return
-            self._alarm.cancel()
-        self._alarm = self.host.call_at(at, self._ask)
-
-    def _is_due_at(self, operation_id: str, due: float) -> bool:
-        """Whether the service is to act on an awaited operation at that time."""
-        record = self.journal.operations[operation_id]
-        if operation_id not in self._awaiting or record.status not in ("STARTED", "PENDING"):
-            return False
-        wait, step = record.wait_details, record.step_details
-        return due in (wait and wait.scheduled_end_timestamp, step and step.next_attempt_timestamp)
-
-    def _ask(self) -> None:
-        self._alarm = None
-        if self._external:
-            self._poll_s = min(self._poll_s * 2, _LONGEST_POLL_S)
-        self.checkpointer.flush_soon()
 
     # -- ends ------------------------------------------------------------------
 
