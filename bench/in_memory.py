@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Never
 
 from everstep.client.api import Checkpointed, StatePage
-from everstep.client.function import Invocation
-from everstep.handler import DurableHandler
+from everstep.client.function import DurableFunction, Invocation
 from everstep.protocol.shapes import (
     ContextDetails,
     ExecutionDetails,
@@ -54,7 +54,7 @@ class InMemory:
     async def get_state(self, arn: str, token: str, marker: str, max_items: int = 1000) -> StatePage:
         raise NotImplementedError
 
-    async def run(self, handler: DurableHandler[object, object], *, warm: bool = True) -> tuple[InvocationOutput, int]:
+    async def run(self, handler: DurableFunction[Never, object], *, warm: bool = True) -> tuple[InvocationOutput, int]:
         """Invoke until the execution ends; the last output and the number of invocations."""
         invocations = 0
         while True:
@@ -77,7 +77,9 @@ class InMemory:
         known = self.operations.get(update.id)
         status: OperationStatus = _ENDS.get(update.action, "STARTED")
         if update.type == "STEP":
-            operation = self._operation(known, update, status, step_details=StepDetails(attempt=int(status != "STARTED"), result=update.payload, error=update.error))
+            operation = self._operation(
+                known, update, status, step_details=StepDetails(attempt=int(status != "STARTED"), result=update.payload, error=update.error)
+            )
         elif update.type == "CONTEXT":
             operation = self._operation(known, update, status, context_details=ContextDetails(result=update.payload, error=update.error))
         else:

@@ -18,13 +18,17 @@ import tempfile
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from everstep import DurableHandler
 
 Figures = dict[str, float]
 
 # -- the programs --------------------------------------------------------------
 
 
-def _handlers() -> dict[str, object]:
+def _handlers() -> dict[str, DurableHandler[dict[str, int], int]]:
     from everstep import DurableContext, durable
 
     async def add(a: int, b: int) -> int:
@@ -60,10 +64,10 @@ async def fresh(n: int, latency_s: float = 0) -> Figures:
     from bench.in_memory import InMemory
 
     handler = _handlers()["steps"]
-    await InMemory('{"n": 50}').run(handler)  # type: ignore[arg-type]
+    await InMemory('{"n": 50}').run(handler)
     service = InMemory(json.dumps({"n": n}), latency_s=latency_s)
     began = time.perf_counter()
-    output, _ = await service.run(handler)  # type: ignore[arg-type]
+    output, _ = await service.run(handler)
     seconds = time.perf_counter() - began
     assert output.result == str(sum(range(n)))
     return {"us": seconds / n * 1e6, "calls": service.calls / n}
@@ -74,15 +78,15 @@ async def replay(n: int) -> Figures:
     import msgspec
 
     from bench.in_memory import ARN, InMemory
-    from everstep.client.event import EventState
+    from everstep.client.event_state import EventState
 
     handler = _handlers()["steps"]
     service = InMemory(json.dumps({"n": n}))
-    await service.run(handler)  # type: ignore[arg-type]
+    await service.run(handler)
     state = {"Operations": [msgspec.to_builtins(o) for o in service.operations.values()], "NextMarker": ""}
     event = {"DurableExecutionArn": ARN, "CheckpointToken": "t", "InitialExecutionState": state}
     began = time.perf_counter()
-    output = await handler.run_event(EventState(event), service)  # type: ignore[attr-defined]
+    output = await handler.run_event(EventState(event), service)
     seconds = time.perf_counter() - began
     assert output.result == str(sum(range(n)))
     return {"us": seconds / n * 1e6, "ms": seconds * 1e3}
@@ -92,11 +96,11 @@ async def fan_out(n: int, concurrency: int | None = None) -> Figures:
     from bench.in_memory import InMemory
 
     handler = _handlers()["fan_out"]
-    await InMemory('{"n": 10}').run(handler)  # type: ignore[arg-type]
+    await InMemory('{"n": 10}').run(handler)
     before = rss_mib()
     service = InMemory(json.dumps({"n": n} | ({"c": concurrency} if concurrency else {})))
     began = time.perf_counter()
-    output, _ = await service.run(handler)  # type: ignore[arg-type]
+    output, _ = await service.run(handler)
     seconds = time.perf_counter() - began
     assert output.result == str(sum(range(n)))
     return {"us": seconds / n * 1e6, "ms": seconds * 1e3, "calls": service.calls, "rss_mib": rss_mib() - before}
@@ -106,10 +110,10 @@ async def waits(n: int, *, warm: bool) -> Figures:
     from bench.in_memory import InMemory
 
     handler = _handlers()["waits"]
-    await InMemory('{"n": 3}').run(handler)  # type: ignore[arg-type]
+    await InMemory('{"n": 3}').run(handler)
     service = InMemory(json.dumps({"n": n}))
     began = time.perf_counter()
-    _, invocations = await service.run(handler, warm=warm)  # type: ignore[arg-type]
+    _, invocations = await service.run(handler, warm=warm)
     seconds = time.perf_counter() - began
     assert invocations == n + 1
     return {"ms": seconds * 1e3, "us": seconds / n * 1e6}
@@ -122,10 +126,10 @@ async def embedded(executions: int, steps: int) -> Figures:
     handler = _handlers()["steps"]
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         async with everstep.Service(f"sqlite:///{folder}/bench.db") as service:
-            service.register(handler)  # type: ignore[arg-type]
-            await (await service.start(handler, {"n": 5})).result()  # type: ignore[arg-type]
+            service.register(handler)
+            await (await service.start(handler, {"n": 5})).result()
             began = time.perf_counter()
-            started = [await service.start(handler, {"n": steps}) for _ in range(executions)]  # type: ignore[arg-type]
+            started = [await service.start(handler, {"n": steps}) for _ in range(executions)]
             await asyncio.gather(*(execution.result() for execution in started))
             seconds = time.perf_counter() - began
     return {"steps_per_s": executions * steps / seconds, "executions_per_s": executions / seconds}

@@ -143,34 +143,33 @@ def _everstep(*, is_alone: bool) -> MakeCalls:
 def awscrt(url: str, bundle: str) -> MakeCalls:
     """AWS's C runtime: signer, TLS and HTTP outside Python, on threads of its own; here waited for on the calling thread."""
     import asyncio
-    import io
+    from importlib import import_module
+    from io import BytesIO
 
-    import awscrt.auth
-    import awscrt.http
-    import awscrt.io
     import msgspec
 
     from everstep.client import rest  # what it costs beside a client is the transport alone
     from everstep.protocol.shapes import OperationUpdate
 
+    auth, http, io = (import_module(f"awscrt.{module}") for module in ("auth", "http", "io"))  # not there when types are checked
     imports_end()
     asyncio.new_event_loop().close()
     scheme, _, host = url.partition("://")
     name, _, port = host.partition(":")
-    provider = awscrt.auth.AwsCredentialsProvider.new_static(
+    provider = auth.AwsCredentialsProvider.new_static(
         os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"], os.environ["AWS_SESSION_TOKEN"]
     )
     tls = None
     if scheme == "https":
-        options = awscrt.io.TlsContextOptions()
+        options = io.TlsContextOptions()
         options.override_default_trust_store_from_path(None, bundle)
-        tls = awscrt.io.ClientTlsContext(options).new_connection_options()
+        tls = io.ClientTlsContext(options).new_connection_options()
         tls.set_server_name(name)
-    connection = awscrt.http.HttpClientConnection.new(
+    connection = http.HttpClientConnection.new(
         host_name=name,
         port=int(port),
-        bootstrap=awscrt.io.ClientBootstrap.get_or_create_static_default(),
-        socket_options=awscrt.io.SocketOptions(),
+        bootstrap=io.ClientBootstrap.get_or_create_static_default(),
+        socket_options=io.SocketOptions(),
         tls_connection_options=tls,
     ).result()
     updates = msgspec.convert(UPDATES, list[OperationUpdate])
@@ -178,38 +177,50 @@ def awscrt(url: str, bundle: str) -> MakeCalls:
     def call() -> None:
         asked = rest.checkpoint_request(ARN, TOKEN, updates, "once")
         headers = [("Host", host), ("Content-Type", "application/json"), ("Content-Length", str(len(asked.body)))]
-        request = awscrt.http.HttpRequest("POST", asked.path, awscrt.http.HttpHeaders(headers), io.BytesIO(asked.body))
-        config = awscrt.auth.AwsSigningConfig(
-            algorithm=awscrt.auth.AwsSigningAlgorithm.V4,
-            signature_type=awscrt.auth.AwsSignatureType.HTTP_REQUEST_HEADERS,
+        request = http.HttpRequest("POST", asked.path, http.HttpHeaders(headers), BytesIO(asked.body))
+        config = auth.AwsSigningConfig(
+            algorithm=auth.AwsSigningAlgorithm.V4,
+            signature_type=auth.AwsSignatureType.HTTP_REQUEST_HEADERS,
             credentials_provider=provider,
             region="us-east-1",
             service="lambda",
         )
-        awscrt.auth.aws_sign_request(request, config).result()
+        auth.aws_sign_request(request, config).result()
         answer = bytearray()
-        stream = connection.request(request, on_body=lambda http_stream, chunk, **_: answer.extend(chunk))
+
+        def read(*, chunk: bytes, **_: object) -> None:
+            answer.extend(chunk)
+
+        stream = connection.request(request, on_body=read)
         stream.activate()
         assert stream.completion_future.result() == 200
         rest.read_checkpoint(bytes(answer))
 
-    return lambda count: [call() for _ in range(count)] and None
+    return repeated(call)
 
 
 def boto3(url: str, bundle: str) -> MakeCalls:
     """What the other SDKs use."""
     import asyncio
+    from importlib import import_module
 
-    import boto3
-
+    client_of = import_module("boto3").client  # it has no types
     imports_end()
     asyncio.new_event_loop().close()
-    client = boto3.client("lambda", endpoint_url=url)
+    client = client_of("lambda", endpoint_url=url)
 
     def call() -> None:
         client.checkpoint_durable_execution(DurableExecutionArn=ARN, CheckpointToken=TOKEN, Updates=UPDATES, ClientToken="once")
 
-    return lambda count: [call() for _ in range(count)] and None
+    return repeated(call)
+
+
+def repeated(call: Callable[[], None]) -> MakeCalls:
+    def calls(count: int) -> None:
+        for _ in range(count):
+            call()
+
+    return calls
 
 
 CLIENTS: dict[str, Callable[[str, str], MakeCalls]] = {

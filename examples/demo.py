@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -30,7 +31,13 @@ from examples import order as shop
 
 KILL_AFTER = "pick"  # the first process dies as soon as two of these steps are recorded
 NAME = "order-17"
-MARKS = {"Started": ("…", "yellow"), "Succeeded": ("✓", "green"), "Failed": ("✗", "red"), "TimedOut": ("✗", "red"), "Cancelled": ("-", "dim")}
+MARKS = {
+    "Started": ("…", "yellow"),
+    "Succeeded": ("✓", "green"),
+    "Failed": ("✗", "red"),
+    "TimedOut": ("✗", "red"),
+    "Cancelled": ("-", "dim"),
+}
 
 
 def main() -> int:
@@ -73,7 +80,9 @@ def report(console: Console, ledger: Path, board: Board, result: object, seconds
     console.print(f"\n{len(runs)} attempts of {len(names)} steps ran in two processes, {seconds:.0f} s.")
     for (operation, attempt), count in runs.items():
         if count > 1:
-            console.print(f"  {names[operation]} (attempt {attempt}) was cut off by the kill before it was recorded, and ran again: at least once.")
+            console.print(
+                f"  {names[operation]} (attempt {attempt}) was cut off by the kill before it was recorded, and ran again: at least once."
+            )
     if again or result is None:
         console.print(f"[bold red]ran again after having been recorded: {again}; result: {result}")
         return 1
@@ -92,9 +101,8 @@ class Board:
         self._index: dict[str, int] = {}
         self._shown = 0
 
-    def show(self, event: Mapping[str, object], pid: int) -> Table:
-        number = event.get("EventId", 0)
-        assert isinstance(number, int)
+    def show(self, event: Mapping[str, Any], pid: int) -> Table:
+        number: int = event.get("EventId", 0)
         if 0 < number <= self._shown:  # the second process reports the history from its beginning
             return self.table()
         self._shown = max(self._shown, number)
@@ -107,12 +115,12 @@ class Board:
             self._show_operation(kind, operation_id, event, pid)
         return self.table()
 
-    def _show_operation(self, kind: str, operation_id: str, event: Mapping[str, object], pid: int) -> None:
+    def _show_operation(self, kind: str, operation_id: str, event: Mapping[str, Any], pid: int) -> None:
         state = next(state for state in MARKS if kind.endswith(state))
         name = str(event.get("Name") or event.get("SubType"))
         details = event.get(f"{kind}Details")
         note = ""
-        if kind in ("StepSucceeded", "StepFailed") and isinstance(details, Mapping):
+        if kind in ("StepSucceeded", "StepFailed") and details is not None:
             retry = details["RetryDetails"]
             self.recorded_by[operation_id, retry["CurrentAttempt"]] = float(str(event["EventTimestamp"]))
             note = f"attempt {retry['CurrentAttempt']}"
@@ -150,7 +158,7 @@ def serve(database: Path, ledger: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def events_of(process: subprocess.Popen[str]) -> Iterator[Mapping[str, object]]:
+def events_of(process: subprocess.Popen[str]) -> Iterator[Mapping[str, Any]]:
     assert process.stdout is not None
     for line in process.stdout:
         yield json.loads(line)
@@ -177,7 +185,7 @@ async def run(database: Path, ledger: Path) -> None:
 async def report_events(service: everstep.Service, arn: str) -> None:
     seen = 0
     while True:
-        for event in await service.history(arn):
+        for event in await history(service, arn):
             if event["EventId"] > seen:
                 seen = event["EventId"]
                 print(json.dumps(event), flush=True)
@@ -188,7 +196,7 @@ async def answer_callbacks(service: everstep.Service, arn: str) -> None:
     """The manager: looks up what waits for a decision, and thinks about it for two seconds."""
     answered: set[str] = set()
     while True:
-        for event in await service.history(arn):
+        for event in await history(service, arn):
             details = event.get("CallbackStartedDetails")
             if details is not None and details["CallbackId"] not in answered:
                 await asyncio.sleep(2)
@@ -196,6 +204,11 @@ async def answer_callbacks(service: everstep.Service, arn: str) -> None:
                 with contextlib.suppress(everstep.ServiceError):  # answered already, before a restart
                     await service.succeed_callback(details["CallbackId"], shop.Approval(by="the manager", decision="ship"))
         await asyncio.sleep(0.2)
+
+
+async def history(service: everstep.Service, arn: str) -> list[Mapping[str, Any]]:
+    """The events, as the JSON that they are."""
+    return [dict(event) for event in await service.history(arn)]
 
 
 def keep_ledger(ledger: Path) -> None:

@@ -1,5 +1,7 @@
 """The decorated handler as AWS Lambda calls it: `(event, context)` in, a plain dict out, the service behind a client."""
 
+# ruff: noqa: N803  # boto3's arguments have the wire's names
+
 from __future__ import annotations
 
 import json
@@ -39,7 +41,7 @@ class Lambda:
         self._put({"Id": "execution-1", "Type": "EXECUTION", "ExecutionDetails": {"InputPayload": text}}, "STARTED")
 
     def checkpoint_durable_execution(
-        self, *, DurableExecutionArn: str, CheckpointToken: str, Updates: Sequence[dict[str, Any]], ClientToken: str  # noqa: N803
+        self, *, DurableExecutionArn: str, CheckpointToken: str, Updates: Sequence[dict[str, Any]], ClientToken: str
     ) -> dict[str, Any]:
         assert (DurableExecutionArn.startswith(ARN.rsplit("/", 1)[0]), CheckpointToken) == (True, str(self.token))
         assert ClientToken
@@ -48,9 +50,7 @@ class Lambda:
         changed = {update["Id"]: self._apply(update) for update in Updates}
         return {"CheckpointToken": str(self.token), "NewExecutionState": {"Operations": list(changed.values())}}
 
-    def get_durable_execution_state(
-        self, *, DurableExecutionArn: str, CheckpointToken: str, Marker: str, MaxItems: int  # noqa: N803
-    ) -> dict[str, Any]:
+    def get_durable_execution_state(self, *, DurableExecutionArn: str, CheckpointToken: str, Marker: str, MaxItems: int) -> dict[str, Any]:
         assert (DurableExecutionArn, CheckpointToken) == (ARN, str(self.token))
         self.pages += 1
         start = int(Marker)
@@ -85,7 +85,7 @@ class Lambda:
         return self._put(known | members, {"SUCCEED": "SUCCEEDED", "FAIL": "FAILED"}.get(update["Action"], "STARTED"))
 
     def _put(self, members: dict[str, Any], status: str) -> dict[str, Any]:
-        operation = {"StartTimestamp": datetime.now(UTC), **members, "Status": status}
+        operation: dict[str, Any] = {"StartTimestamp": datetime.now(UTC), **members, "Status": status}
         if status != "STARTED":
             operation["EndTimestamp"] = datetime.now(UTC)
         self.operations[operation["Id"]] = operation
@@ -95,10 +95,10 @@ class Lambda:
 class AsyncLambda(Lambda):
     """The same with coroutine methods, as aiobotocore's client has them."""
 
-    async def checkpoint_durable_execution(self, **arguments: Any) -> dict[str, Any]:  # type: ignore[override]
+    async def checkpoint_durable_execution(self, **arguments: Any) -> dict[str, Any]:  # type: ignore[override]  # the SDK takes both
         return super().checkpoint_durable_execution(**arguments)
 
-    async def get_durable_execution_state(self, **arguments: Any) -> dict[str, Any]:  # type: ignore[override]
+    async def get_durable_execution_state(self, **arguments: Any) -> dict[str, Any]:  # type: ignore[override]  # the same
         return super().get_durable_execution_state(**arguments)
 
 
@@ -178,13 +178,15 @@ def test_a_failing_handler_answers_failed_with_its_error() -> None:
     assert (error["ErrorType"], error["ErrorMessage"]) == ("KeyError", "'address'")
 
 
-@pytest.mark.parametrize(("code", "status", "raises"), [("TooManyRequestsException", 429, True), ("InvalidParameterValueException", 400, False)])
+@pytest.mark.parametrize(
+    ("code", "status", "raises"), [("TooManyRequestsException", 429, True), ("InvalidParameterValueException", 400, False)]
+)
 def test_what_may_pass_is_raised_and_what_will_not_is_failed(code: str, status: int, raises: bool) -> None:
     class Refused(Exception):
         response = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}  # noqa: RUF012
 
     class Refusing(Lambda):
-        def checkpoint_durable_execution(self, **_: Any) -> dict[str, Any]:  # type: ignore[override]
+        def checkpoint_durable_execution(self, **_: Any) -> dict[str, Any]:
             raise Refused
 
     service = Refusing()
@@ -202,7 +204,7 @@ def test_a_result_above_six_megabytes_goes_by_a_checkpoint_of_its_own() -> None:
         return "x" * 7_000_000
 
     class Closing(Lambda):
-        def checkpoint_durable_execution(self, **arguments: Any) -> dict[str, Any]:  # type: ignore[override]
+        def checkpoint_durable_execution(self, **arguments: Any) -> dict[str, Any]:
             (update,) = arguments["Updates"]
             assert (update["Type"], update["Action"], len(update["Payload"])) == ("EXECUTION", "SUCCEED", 7_000_002)
             return {"NewExecutionState": {"Operations": []}}
@@ -214,10 +216,10 @@ def test_a_result_above_six_megabytes_goes_by_a_checkpoint_of_its_own() -> None:
 
 def test_a_handler_that_can_not_be_one_is_refused_when_it_is_decorated() -> None:
     with pytest.raises(UsageError, match="is not a function"):
-        durable(len)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+        durable(len)  # type: ignore[arg-type]  # it is no handler
 
     async def alone(event: object) -> None: ...
 
     with pytest.raises(UsageError, match="exactly two arguments"):
-        durable(alone)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        durable(alone)  # type: ignore[arg-type]  # it takes no context
     assert issubclass(ReplayMismatch, UsageError)

@@ -115,12 +115,13 @@ def as_of(recorded: int) -> list[dict[str, Any]]:
     """The first so many operations, as they were when no further one had begun: contexts around that one were still open."""
     kept = OPERATIONS[:recorded]
     rest = OPERATIONS[recorded:]
-    open_ids = {operation.get("ParentId") for operation in rest}
-    by_id = {operation["Id"]: operation for operation in OPERATIONS}
-    for operation_id in list(open_ids):
-        while operation_id is not None:
-            open_ids.add(operation_id)
-            operation_id = by_id[operation_id].get("ParentId")
+    parents: dict[str, str | None] = {operation["Id"]: operation.get("ParentId") for operation in OPERATIONS}
+    open_ids: set[str] = set()
+    for operation in rest:
+        parent = parents[operation["Id"]]
+        while parent is not None:
+            open_ids.add(parent)
+            parent = parents[parent]
     return [
         {key: value for key, value in operation.items() if key not in ("EndTimestamp", "ContextDetails")} | {"Status": "STARTED"}
         if operation["Id"] in open_ids

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,18 +40,16 @@ def test_fifty_executions_survive_twenty_kills(tmp_path: Path) -> None:
     check_ledger(ledger, [json.loads(line) for line in lines[1:-1]])
 
 
-def check_ledger(ledger: Path, histories: list[list[dict[str, object]]]) -> None:
+def check_ledger(ledger: Path, histories: list[list[dict[str, Any]]]) -> None:
     assert len(histories) == EXECUTIONS
     recorded: dict[tuple[str, int], float] = {}
     once: Counter[tuple[str, int]] = Counter()
     for history in histories:
-        execution = str(history[0]["Id"])
+        execution: str = history[0]["Id"]
         for event in history:
-            details = event.get(f"{event['EventType']}Details")
             if event["EventType"] in ("StepSucceeded", "StepFailed"):
-                assert isinstance(details, dict)
-                attempt = details["RetryDetails"]["CurrentAttempt"]
-                recorded[f"{execution}/{event['Id']}", attempt] = float(str(event["EventTimestamp"]))
+                attempt: int = event[f"{event['EventType']}Details"]["RetryDetails"]["CurrentAttempt"]
+                recorded[f"{execution}/{event['Id']}", attempt] = event["EventTimestamp"]
     ran = [json.loads(line) for line in ledger.read_text().splitlines()]
     for line in ran:
         key = (f"{line['execution'].rsplit('/', 1)[-1]}/{line['operation']}", line["attempt"])

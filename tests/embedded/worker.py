@@ -1,6 +1,6 @@
 """The process that the kill test kills: it serves 50 executions and notes each body that it runs.
 
-    python -m tests.embedded.worker DATABASE LEDGER
+`python -m tests.embedded.worker DATABASE LEDGER`
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import everstep
 from everstep import DurableContext, durable, get_step_context
 
 EXECUTIONS = 50
-LEDGER = ""
+ledger = ""  # a path, once this is the program
 
 
 async def work(number: int, seconds: float, once: bool) -> int:
@@ -28,7 +28,7 @@ async def work(number: int, seconds: float, once: bool) -> int:
         "at": time.time() * 1000,
         "once": once,
     }
-    descriptor = os.open(LEDGER, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    descriptor = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(descriptor, (json.dumps(line) + "\n").encode())
     os.close(descriptor)
     await asyncio.sleep(seconds)
@@ -69,5 +69,5 @@ def expected(number: int) -> int:
 
 
 if __name__ == "__main__":
-    LEDGER = sys.argv[2]
-    asyncio.run(main(sys.argv[1]))
+    database, ledger = sys.argv[1:]
+    asyncio.run(main(database))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from everstep import DurableContext, UsageError, durable
+from everstep.client.api import Checkpointed
 from everstep.handler import DurableHandler
+from everstep.protocol.shapes import OperationUpdate
 from everstep.runtime.engine import Durability
-from tests.support.loopback import Faults, Loopback, Run
+from tests.support.loopback import AnyHandler, Fault, Faults, Loopback, Run
 from tests.support.virtual import run_virtually
 
 
@@ -38,13 +41,13 @@ def run(durability: Durability, steps: int = 6, *, faults: Faults | None = None,
 class Slow(Loopback):
     """A service that takes its time to answer."""
 
-    def __init__(self, handler: DurableHandler[object, object], *, faults: Faults | None, latency_s: float) -> None:
+    def __init__(self, handler: AnyHandler, *, faults: Faults | None, latency_s: float) -> None:
         super().__init__(handler, faults=faults)
         self._latency_s = latency_s
 
-    async def checkpoint(self, *arguments: object) -> object:  # type: ignore[override]
+    async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
         await asyncio.sleep(self._latency_s)
-        return await super().checkpoint(*arguments)  # type: ignore[arg-type]
+        return await super().checkpoint(arn, token, updates, client_token)
 
 
 def test_acknowledged_sends_a_short_step_in_one_call_and_waits_for_it() -> None:
@@ -71,19 +74,19 @@ def test_pipelined_goes_on_while_a_record_is_under_way_and_ends_when_all_are_the
 
 @pytest.mark.parametrize("durability", ["acknowledged", "eager"])
 @pytest.mark.parametrize("fault", ["lost request", "lost answer"])
-def test_a_crash_costs_at_most_the_step_that_was_not_recorded(durability: Durability, fault: str) -> None:
+def test_a_crash_costs_at_most_the_step_that_was_not_recorded(durability: Durability, fault: Fault) -> None:
     calls = run(durability)[0].calls
     for point in range(1, calls + 1):
-        done, ran, _ = run(durability, faults={point: fault})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+        done, ran, _ = run(durability, faults={point: fault})
         assert done.result == "[0,1,2,3,4,5]"
         assert len(ran) <= 7
         assert [number for index, number in enumerate(ran) if number not in ran[:index]] == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("fault", ["lost request", "lost answer"])
-def test_a_crash_of_a_pipelined_execution_may_repeat_steps_and_loses_none(fault: str) -> None:
+def test_a_crash_of_a_pipelined_execution_may_repeat_steps_and_loses_none(fault: Fault) -> None:
     for point in (1, 2):
-        done, ran, _ = run("pipelined", faults={point: fault}, latency_s=1)  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+        done, ran, _ = run("pipelined", faults={point: fault}, latency_s=1)
         assert done.result == "[0,1,2,3,4,5]"
         assert set(ran) == {0, 1, 2, 3, 4, 5}
 
@@ -112,4 +115,4 @@ def test_another_mode_is_refused() -> None:
     async def handler(event: object, ctx: DurableContext) -> None: ...
 
     with pytest.raises(UsageError, match="durability is 'fast'"):
-        durable(durability="fast")(handler)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+        durable(durability="fast")(handler)  # type: ignore[call-overload]  # there is no such mode

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -23,7 +24,7 @@ def refused(handler: Handler) -> str:
 
 def test_an_operation_that_is_never_awaited() -> None:
     async def handler(event: object, ctx: DurableContext) -> str:
-        ctx.step(work, name="charge")  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+        ctx.step(work, name="charge")  # type: ignore[unused-coroutine]  # it is the misuse
         return "done"
 
     message = refused(handler)
@@ -68,7 +69,7 @@ def test_an_operation_from_a_callback_of_the_loop() -> None:
 
         def callback() -> None:
             try:
-                ctx.wait(1)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+                ctx.wait(1)  # type: ignore[unused-coroutine]  # refused before there is one to await
             except Exception as error:
                 caught.set_result(error)
 
@@ -82,10 +83,8 @@ def test_an_operation_from_a_callback_of_the_loop() -> None:
 def test_a_branch_that_swallows_its_cancellation() -> None:
     async def stubborn(ctx: DurableContext) -> None:
         while True:
-            try:
+            with suppress(BaseException):
                 await ctx.wait(60)
-            except BaseException:  # noqa: BLE001, S110
-                pass
 
     async def quick(ctx: DurableContext) -> int:
         return await ctx.step(work)

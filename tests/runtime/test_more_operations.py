@@ -22,6 +22,8 @@ from everstep import (
     UsageError,
     WaitForConditionError,
 )
+from everstep.context import Nesting
+from everstep.operations.completion import Verdict
 from tests.support.handlers import Handler, replay_with, run_handler
 from tests.support.loopback import EPOCH_MS
 
@@ -60,8 +62,9 @@ def test_a_condition_gives_up_after_its_polls_its_time_or_a_failing_check() -> N
 
     async def handler(event: object, ctx: DurableContext) -> list[str]:
         told: list[str] = []
-        never = Poll[Job].fixed(lambda _: False, 10, max_attempts=3)
-        for check, poll, timeout in ((look, never, None), (look, Poll[Job].fixed(lambda _: False, 10), 25), (fails, never, None)):
+        never: Poll[Job] = Poll.fixed(lambda _: False, 10, max_attempts=3)
+        not_soon: Poll[Job] = Poll.fixed(lambda _: False, 10)
+        for check, poll, timeout in ((look, never, None), (look, not_soon, 25), (fails, never, None)):
             try:
                 await ctx.wait_for_condition(check, Job(0, False), poll=poll, timeout=timeout)
             except WaitForConditionError as error:
@@ -92,7 +95,7 @@ def test_wait_until_waits_for_an_instant_and_not_for_one_that_is_past() -> None:
         began = ctx.now()
         await ctx.wait_until(began + timedelta(minutes=5))
         with pytest.raises(UsageError, match="time zone"):
-            ctx.wait_until(datetime(2030, 1, 1))  # noqa: DTZ001
+            ctx.wait_until(datetime(2030, 1, 1))  # type: ignore[unused-coroutine]  # refused before there is one to await
         return [began.isoformat(), str(ctx.now() - began)]
 
     ran = run_handler(handler, warm=False)
@@ -187,7 +190,12 @@ def test_flat_batches_have_no_contexts_for_their_items(warm: bool) -> None:
             [branch(1), branch(2, fails=True), branch(3, seconds=5)], nesting="flat", completion=Completion.all_completed()
         )
         await ctx.wait(1)
-        return [batch.completion_reason, batch.get_results(), [str(e) for e in batch.get_errors()], isinstance(batch.get_errors()[0], ValueError)]
+        return [
+            batch.completion_reason,
+            batch.get_results(),
+            [str(e) for e in batch.get_errors()],
+            isinstance(batch.get_errors()[0], ValueError),
+        ]
 
     ran = run_handler(handler, warm=warm)
 
@@ -197,7 +205,7 @@ def test_flat_batches_have_no_contexts_for_their_items(warm: bool) -> None:
 
 @pytest.mark.parametrize("nesting", ["nested", "flat"])
 @pytest.mark.parametrize("warm", [True, False])
-def test_a_batch_too_large_to_be_recorded_replays_to_the_identical_result(nesting: str, warm: bool) -> None:
+def test_a_batch_too_large_to_be_recorded_replays_to_the_identical_result(nesting: Nesting, warm: bool) -> None:
     async def item(ctx: DurableContext, number: int) -> str:
         async def large() -> str:
             if number == 2:
@@ -207,15 +215,18 @@ def test_a_batch_too_large_to_be_recorded_replays_to_the_identical_result(nestin
         return await ctx.step(large, retry=Retry.none(), name=f"large-{number}")
 
     async def handler(event: object, ctx: DurableContext) -> list[object]:
-        batch = await ctx.map(
-            range(4), item, max_concurrency=2, completion=Completion.all_completed(), nesting=nesting  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-        )
+        batch = await ctx.map(range(4), item, max_concurrency=2, completion=Completion.all_completed(), nesting=nesting)
         await ctx.wait(1)
-        return [[item.index, item.status, item.result and len(item.result), str(item.error)] for item in batch.all]  # type: ignore[list-item]
+        return [[item.index, item.status, item.result and len(item.result), str(item.error)] for item in batch.all]
 
     ran = run_handler(handler, warm=warm)
 
-    assert ran.result == [[0, "SUCCEEDED", 120000, "None"], [1, "SUCCEEDED", 120000, "None"], [2, "FAILED", None, "'two'"], [3, "SUCCEEDED", 120000, "None"]]
+    assert ran.result == [
+        [0, "SUCCEEDED", 120000, "None"],
+        [1, "SUCCEEDED", 120000, "None"],
+        [2, "FAILED", None, "'two'"],
+        [3, "SUCCEEDED", 120000, "None"],
+    ]
     details = ran.operation("item").context_details
     assert details is not None
     assert details.replay_children
@@ -244,13 +255,13 @@ def test_names_of_items_and_types_of_branches() -> None:
 
 @pytest.mark.parametrize("warm", [True, False])
 def test_a_rule_of_ones_own_completes_a_batch(warm: bool) -> None:
-    def two_of_three(progress: Progress) -> str | None:
+    def two_of_three(progress: Progress) -> Verdict | None:
         if progress.success_count >= 2:
             return "SUCCEEDED"
         return "FAILED" if progress.failure_count >= 2 else None
 
     async def handler(event: object, ctx: DurableContext) -> list[object]:
-        completion = Completion(should_complete=two_of_three)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        completion = Completion(should_complete=two_of_three)
         good = await ctx.parallel([branch(1), branch(2, fails=True), branch(3), branch(4, seconds=99)], completion=completion)
         bad = await ctx.parallel([branch(1, fails=True), branch(2, fails=True), branch(3, seconds=99)], completion=completion)
         return [good.completion_reason, good.status, bad.completion_reason, bad.status, bad.started_count]

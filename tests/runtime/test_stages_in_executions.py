@@ -11,7 +11,7 @@ from everstep import Completion, DurableContext, JsonSerdes, Poll, ServiceError,
 from everstep.handler import DurableHandler
 from everstep.serdes import Serdes
 from everstep.stages import Compressed, Directory, Encrypted, Offloaded, Stage, Where
-from tests.support.loopback import Loopback, Run
+from tests.support.loopback import AnyHandler, Loopback, Run
 from tests.support.virtual import run_virtually
 
 SECRET = "attack at dawn "
@@ -55,11 +55,8 @@ def run(stages: Sequence[Stage] | None, *, warm: bool) -> Run:
 
 def texts(done: Run) -> list[str]:
     """All that is recorded of values."""
-    found: list[str | None] = []
-    for record in done.state.records.values():
-        step, context = record.operation.step_details, record.operation.context_details
-        found += [step and step.result, context and context.result]
-    return [text for text in found if text]
+    details = (part for record in done.state.records.values() for part in (record.operation.step_details, record.operation.context_details))
+    return [part.result for part in details if part is not None and part.result]
 
 
 @pytest.mark.parametrize("warm", [True, False])
@@ -149,15 +146,15 @@ def test_a_serdes_of_an_operation_of_a_handler_and_of_the_process() -> None:
         del annotation
         return Shouting()
 
-    async def main(made: DurableHandler[object, object]) -> list[str]:
+    async def main(made: AnyHandler) -> list[str]:
         done = await Loopback(made, '"hi"').run()
         assert done.result is not None
         return [*texts(done), done.result]
 
     in_capitals = ['"HELLO"', '"hello"', '["HI","HELLO","HELLO"]']
-    assert run_virtually(main(DurableHandler(speak, serdes=shouting))) == in_capitals  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert run_virtually(main(DurableHandler(speak, serdes=shouting))) == in_capitals
     configure(serdes=shouting)
     try:
-        assert run_virtually(main(DurableHandler(speak))) == in_capitals  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        assert run_virtually(main(DurableHandler(speak))) == in_capitals
     finally:
         configure()

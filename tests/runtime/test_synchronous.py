@@ -46,10 +46,9 @@ def test_every_operation_works_without_await(warm: bool) -> None:
     def handler(event: object, ctx: SyncContext) -> list[object]:
         paid = ctx.step(pay, 5)
         assert isinstance(paid, Paid)
-        try:
+        with pytest.raises(ValueError, match="no") as caught:
             ctx.step(fails, retry=Retry.none())
-        except ValueError as error:
-            assert isinstance(error, StepError)
+        assert isinstance(caught.value, StepError)
         mapped = ctx.map(range(3), item, max_concurrency=2, completion=Completion.all_completed())
         callback = ctx.create_callback(name="approval", returns=str)
         return [

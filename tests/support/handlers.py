@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Never, TypeAlias
 
-from everstep import DurableContext
+from everstep import DurableContext, SyncContext
 from everstep.handler import DurableHandler
 from everstep.protocol.shapes import Operation
 from everstep.service.machine.model import Outcome
-from tests.support.loopback import Faults, Loopback, Run
+from tests.support.loopback import Faults, Loopback, Run, replay
 from tests.support.virtual import run_virtually
 
-Handler = Callable[..., Coroutine[object, object, object]]
+Handler: TypeAlias = Callable[[Never, DurableContext], Coroutine[object, object, object]] | Callable[[Never, SyncContext], object]
+"""A function that `@durable` takes, of whatever event."""
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
 
 @dataclass
@@ -25,9 +28,10 @@ class Ran:
     seconds: float
 
     @property
-    def result(self) -> object:
+    def result(self) -> JsonValue:
         assert self.run.status == "SUCCEEDED", self.run.error
-        return json.loads(self.run.result or "null")
+        value: JsonValue = json.loads(self.run.result or "null")
+        return value
 
     @property
     def error(self) -> tuple[str | None, str | None]:
@@ -77,21 +81,12 @@ def run_handler(
 
 def replay_with(ran: Ran, handler: Handler) -> tuple[str, str | None, str | None]:
     """What another handler comes to on the recorded operations: (status, error type or result, error message)."""
-
-    async def main() -> tuple[str, str | None, str | None]:
-        loopback = Loopback(DurableHandler(handler))
-        loopback._run = ran.run
-        output = await loopback.replay()
-        if output.error is not None:
-            return output.status, output.error.error_type, output.error.error_message
-        return output.status, output.result, None
-
-    return run_virtually(main())
+    output = run_virtually(replay(DurableHandler(handler), ran.run))
+    if output.error is not None:
+        return output.status, output.error.error_type, output.error.error_message
+    return output.status, output.result, None
 
 
 def succeeded(value: object) -> Outcome:
     """A callback's success with a JSON value."""
     return Outcome(status="SUCCEEDED", result=json.dumps(value))
-
-
-__all__ = ["Awaitable", "DurableContext", "Ran", "replay_with", "run_handler", "succeeded"]

@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, Never, Protocol, TypeAlias
 
 from everstep.client.api import Checkpointed, StatePage
-from everstep.client.function import Invocation
+from everstep.client.function import DurableFunction, Invocation
 from everstep.errors import ServiceError
 from everstep.failures import describe
-from everstep.handler import DurableHandler
 from everstep.protocol.shapes import ErrorObject, InvocationOutput, Operation, OperationUpdate
 from everstep.service.machine.callback import complete_callback
 from everstep.service.machine.checkpoint import checkpoint
@@ -34,6 +33,12 @@ Faults: TypeAlias = Mapping[int, Fault]
 
 class Crash(BaseException):
     """The process of the handler dies."""
+
+
+class AnyHandler(DurableFunction[Never, object], Protocol):
+    """A DurableHandler of whatever input and output."""
+
+    clock: Callable[[], float]
 
 
 @dataclass
@@ -65,7 +70,7 @@ class Loopback:
     warm: whether parked executions are continued; else every resume replays.
     """
 
-    def __init__(self, handler: DurableHandler[object, object], text: str = "{}", *, faults: Faults | None = None, warm: bool = True) -> None:
+    def __init__(self, handler: AnyHandler, text: str = "{}", *, faults: Faults | None = None, warm: bool = True) -> None:
         self._handler = handler
         self._faults = dict(faults or {})
         self._warm = warm
@@ -86,6 +91,11 @@ class Loopback:
         self.answer: Callable[[Operation], tuple[float, Outcome] | None] = lambda _: None
         """What the outside does about a new callback: (after how many seconds, what), or nothing."""
 
+    @property
+    def recorded(self) -> Run:
+        """What came of it so far."""
+        return self._run
+
     async def run(self, *, most_invocations: int = 500) -> Run:
         """Until the execution is closed."""
         run, state = self._run, self._run.state
@@ -105,11 +115,8 @@ class Loopback:
         return run
 
     async def replay(self) -> InvocationOutput:
-        """Run the handler once more over what is recorded, with a client that takes nothing more."""
-        self._handler.drop_parked()
-        operations = {record.operation.id: record.operation for record in self._run.state.records.values()}
-        invocation = Invocation(arn=self._run.state.execution.arn, checkpoint_token="none", request_id="replay", operations=operations)
-        return await self._handler.invoke(invocation, _Refusing())
+        """Run the handler once more over what is recorded."""
+        return await replay(self._handler, self._run)
 
     # -- the service's side ----------------------------------------------------
 
@@ -191,6 +198,14 @@ class Loopback:
         raise NotImplementedError
 
 
+async def replay(handler: AnyHandler, run: Run) -> InvocationOutput:
+    """Run a handler over what is recorded, with a client that takes nothing more."""
+    handler.drop_parked()
+    operations = {record.operation.id: record.operation for record in run.state.records.values()}
+    invocation = Invocation(arn=run.state.execution.arn, checkpoint_token="none", request_id="replay", operations=operations)
+    return await handler.invoke(invocation, _Refusing())
+
+
 class _Refusing:
     """A service for replays: nothing may be sent."""
 
@@ -205,4 +220,4 @@ def _no_functions(options: object) -> ErrorObject:
     return ErrorObject(error_type="ResourceNotFoundException", error_message=f"Function not found: {options}")
 
 
-__all__ = ["Crash", "Fault", "Faults", "Loopback", "Run"]
+__all__ = ["AnyHandler", "Crash", "Fault", "Faults", "Loopback", "Run", "replay"]

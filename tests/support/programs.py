@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import everstep
 from everstep import Completion, DurableContext, OperationError, Retry, get_step_context
+from tests.support.handlers import JsonValue
 
 Result: TypeAlias = object
 
@@ -56,7 +57,9 @@ class Callback:
 
 
 @dataclass(frozen=True)
-class Sequence_:
+class InTurn:
+    """Parts one after the other."""
+
     parts: tuple[Program, ...]
 
 
@@ -121,9 +124,7 @@ class HandOver:
     second: Program
 
 
-Program: TypeAlias = (
-    Step | Broken | Wait | Callback | Sequence_ | Together | Race | Timeout | Child | Batch | FirstOf | Caught | HandOver
-)
+Program: TypeAlias = Step | Broken | Wait | Callback | InTurn | Together | Race | Timeout | Child | Batch | FirstOf | Caught | HandOver
 
 _short_steps = st.builds(
     Step,
@@ -136,14 +137,16 @@ _leaves = st.one_of(
     _short_steps,
     st.builds(Wait, st.integers(1, SHORT), st.booleans()),
     st.builds(Callback, st.integers(0, SHORT), fails=st.just(False), with_submitter=st.booleans()),
-    st.builds(Caught, st.one_of(st.builds(Broken, st.sampled_from(("no", "nö"))), st.builds(Callback, st.integers(0, SHORT), fails=st.just(True)))),
+    st.builds(
+        Caught, st.one_of(st.builds(Broken, st.sampled_from(("no", "nö"))), st.builds(Callback, st.integers(0, SHORT), fails=st.just(True)))
+    ),
 )
 
 
 def _grow(parts: st.SearchStrategy[Program]) -> st.SearchStrategy[Program]:
     several = st.lists(parts, min_size=1, max_size=3).map(tuple)
     return st.one_of(
-        st.builds(Sequence_, several),
+        st.builds(InTurn, several),
         st.builds(Together, several, st.sampled_from(("gather", "group", "tasks"))),
         st.builds(Race, parts, st.builds(Wait, st.just(LONGER), st.booleans())),
         st.builds(Race, parts, st.builds(Callback, st.just(LONGER))),
@@ -152,7 +155,7 @@ def _grow(parts: st.SearchStrategy[Program]) -> st.SearchStrategy[Program]:
         st.builds(Child, parts),
         st.builds(Batch, several, st.booleans(), st.sampled_from((None, 1, 2))),
         st.builds(FirstOf, parts),
-        st.builds(Caught, st.builds(Sequence_, st.tuples(parts, st.builds(Broken, st.just("at last"))))),
+        st.builds(Caught, st.builds(InTurn, st.tuples(parts, st.builds(Broken, st.just("at last"))))),
         st.builds(HandOver, parts, parts),
     )
 
@@ -204,7 +207,7 @@ class Runner:
             case Callback():
                 callback = await ctx.create_callback(returns=str, name=callback_name(program))
                 return await callback
-            case Sequence_(parts):
+            case InTurn(parts):
                 return [await self.run(part, ctx) for part in parts]
             case Together(parts, how):
                 return await self._together([self._later(part, ctx) for part in parts], how)
@@ -217,9 +220,7 @@ class Runner:
             case Batch(parts, is_map, max_concurrency):
                 return await self._batch(parts, is_map, max_concurrency, ctx)
             case FirstOf(winner):
-                first = await ctx.parallel(
-                    [self._branch(winner), self._branch(Wait(LONGER))], completion=Completion.first_successful()
-                )
+                first = await ctx.parallel([self._branch(winner), self._branch(Wait(LONGER))], completion=Completion.first_successful())
                 return [first.completion_reason, [item.status for item in first.all], first.get_results()]
             case Caught(part):
                 try:
@@ -258,12 +259,12 @@ class Runner:
         return await self.run(part, ctx)
 
     async def _race(self, winner: Program, loser: Program, ctx: DurableContext) -> Result:
-        tasks = [asyncio.create_task(self._as_coroutine(part, ctx)) for part in (loser, winner)]
+        tasks: list[asyncio.Future[Result]] = [asyncio.create_task(self._as_coroutine(part, ctx)) for part in (loser, winner)]
         done, left = await everstep.wait(tasks, return_when="FIRST_COMPLETED")
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        return [tasks.index(task) for task in done] + [task.result() for task in done]  # type: ignore[arg-type, return-value]
+        return [*(tasks.index(task) for task in done), *(task.result() for task in done)]
 
     async def _timeout(self, program: Timeout, ctx: DurableContext) -> Result:
         seconds = LONG if program.is_reached else LONGER * 2
@@ -348,8 +349,8 @@ class _Noted:
             self._ledger.ended[self._key] += 1
 
 
-def without_order(result: Result) -> Result:
-    """A result without the orders in which things ended: those may differ where a crash delayed some of them."""
+def without_order(result: JsonValue) -> JsonValue:
+    """A result, as JSON, without the orders in which things ended: those may differ where a crash delayed some of them."""
     match result:
         case {"value": value, "order": _}:
             return without_order(value)

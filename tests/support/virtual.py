@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Coroutine, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 T = TypeVar("T")
 
 
 class _JumpingSelector(selectors.BaseSelector):
+    """A real selector that is asked only what is ready now. now: the time to which it was told to wait so far."""
+
     def __init__(self) -> None:
         self._real = selectors.DefaultSelector()
         self.now = 0.0
 
-    def register(self, fileobj, events, data=None):  # type: ignore[no-untyped-def]
+    def register(self, fileobj: FileDescriptorLike, events: int, data: object = None) -> selectors.SelectorKey:
         return self._real.register(fileobj, events, data)
 
-    def unregister(self, fileobj):  # type: ignore[no-untyped-def]
+    def unregister(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
         return self._real.unregister(fileobj)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -28,7 +33,7 @@ class _JumpingSelector(selectors.BaseSelector):
         self.now += timeout
         return []
 
-    def get_map(self) -> Mapping[selectors.FileDescriptorLike, selectors.SelectorKey]:
+    def get_map(self) -> Mapping[FileDescriptorLike, selectors.SelectorKey]:
         return self._real.get_map()
 
     def close(self) -> None:
@@ -47,8 +52,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # asyncio's own argument
         """Without asyncio's limit of 300 seconds, which pass in no time here."""
-        if self._default_executor is not None:  # type: ignore[attr-defined]
-            self._default_executor.shutdown()  # type: ignore[attr-defined]
+        await super().shutdown_default_executor()
 
 
 def run_virtually(main: Coroutine[object, object, T]) -> T:

@@ -24,6 +24,7 @@ class Invocation(Struct, frozen=True, kw_only=True):
         mapping: it changes with every checkpoint and must not be changed or kept; copy it to have the state of now.
     updated_operation_ids: what the service changed since the previous invocation; empty on the first.
     request_id: of this invocation alone, for logs. deadline: when the service gives it up, in ms since the epoch.
+    invoked_as: the function's ARN as the caller qualified it. tenant_id, trace_header: as the caller gave them.
     """
 
     arn: str
@@ -32,6 +33,9 @@ class Invocation(Struct, frozen=True, kw_only=True):
     operations: Mapping[str, Operation]
     updated_operation_ids: Sequence[str] = ()
     deadline: int | None = None
+    invoked_as: str | None = None
+    tenant_id: str | None = None
+    trace_header: str | None = None
 
 
 class DurableFunction(Protocol[In_contra, Out_co]):

@@ -44,7 +44,7 @@ class DirectClient:
     def __init__(self, executions: Executions, resolve: Resolve, rules: Rules) -> None:
         self._executions, self._resolve, self._rules = executions, resolve, rules
 
-    async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
+    async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str | None) -> Checkpointed:
         def command(state: State, now: int) -> Transition:
             _check_arn(state, arn)
             transition, _ = checkpoint(state, token, updates, client_token, now, resolve=self._resolve, rules=self._rules)

@@ -65,6 +65,7 @@ class Service:
         on when a service with the same store is entered again.
     account, region: as they appear in ARNs.
     rules: quotas and retries. clock: the time, which tests move by hand.
+    functions: instead of an empty list of one's own; it knows its account and region.
     """
 
     def __init__(
@@ -77,11 +78,12 @@ class Service:
         region: str = "us-east-1",
         rules: Rules = RULES,
         clock: Clock | None = None,
+        functions: Functions | None = None,
     ) -> None:
         if max_invocations < 1:
             raise UsageError(f"max_invocations is {max_invocations}; the least is 1")
         self._store = store_at(store) if isinstance(store, str) else store
-        self._functions = Functions(account=account, region=region, new_id=_new_id)
+        self._functions = functions or Functions(account=account, region=region, new_id=_new_id)
         self._clock = clock or WallClock()
         self._rules = rules
         self._max_invocations = max_invocations
@@ -267,6 +269,11 @@ class Service:
         await self._on_callback(callback_id, lambda state, now: heartbeat_callback(state, callback_id, now))
 
     # -- inside
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the executions, for whoever serves them in another form. Raises UsageError if the service is not entered."""
+        return self._entered()
 
     def _entered(self) -> Engine:
         if self._engine is None:

@@ -56,14 +56,15 @@ class Engine:
         new_secret: Callable[[], bytes],
         jitter: Callable[[], float],
     ) -> None:
-        self._store, self._functions, self._clock = store, functions, clock
+        self.store, self._functions, self.clock = store, functions, clock
         self._committer = Committer(store)
-        self.executions = Executions(store, self._committer, clock, self._on_durable)
+        self.executions = Executions(store, self._committer, clock, self._on_durable, self._on_doubt)
         self._scheduler = Scheduler(store, clock, self._move_on)
+        self.client = DirectClient(self.executions, functions.resolve, rules)
         self._invoker = Invoker(
             self.executions,
             functions,
-            DirectClient(self.executions, functions.resolve, rules),
+            self.client,
             clock,
             rules=rules,
             limit=limit,
@@ -72,16 +73,16 @@ class Engine:
             jitter=jitter,
         )
         self._errands = Errands(self.executions, functions, store, clock)
-        self._unrecovered: set[str] = set()
+        self._group: asyncio.TaskGroup | None = None
         self._waiting: dict[str, set[asyncio.Future[Execution]]] = {}
 
     @asynccontextmanager
     async def running(self, grace_s: float) -> AsyncGenerator[None]:
         """Run until the end of the block; then running invocations may end by themselves within the grace. Raises StoreError."""
         failure: BaseException | None = None
-        await self._store.open()
+        await self.store.open()
         try:
-            self._unrecovered.update(await self._store.to_recover())
+            self._unrecovered.update(await self.store.to_recover())
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._committer.run(), name="committer")
                 watch = [
@@ -94,13 +95,14 @@ class Engine:
                     yield
                 except BaseException as error:  # the block's own error must leave as it is, not in a group
                     failure = error
-                for task in watch:
+                self._group = None
+                for task in self._watching:
                     task.cancel()
                 await self._finish(grace_s)
                 self._functions.drop_parked()
                 self._committer.close()
         finally:
-            await self._store.close()
+            await self.store.close()
         if failure is not None:
             raise failure
 
@@ -125,7 +127,7 @@ class Engine:
             created = await self.executions.create(new)
             if created is not None:
                 return created
-            existing = await self._store.find(new.function, new.name)
+            existing = await self.store.find(new.function, new.name)
             if existing is not None:  # else it has been removed this moment
                 try:
                     return already_started(existing, new)
@@ -157,17 +159,36 @@ class Engine:
         for effect in transition.effects:
             match effect:
                 case InvokeHandler():
-                    if execution.id not in self._unrecovered:  # recovery will say so again
-                        self._invoker.owe(execution.id)
+                    self._invoker.owe(execution.id)
                 case ExecutionEnded():
-                    for waiter in self._waiting.pop(execution.id, ()):
-                        if not waiter.done():
-                            waiter.set_result(execution)
+                    self._tell(execution)
                 case CallFunction() | StartChild() | NotifyParent() | DeleteExecution():
                     self._errands.run(effect)
         # What is due already is what the effects are about, if there are any.
         if execution.due_at is not None and (execution.due_at > now or not transition.effects):
             self._scheduler.announce(execution.id, execution.due_at)
+
+    def _tell(self, ended: Execution) -> None:
+        """Answer everybody who waits for its result."""
+        for waiter in self._waiting.pop(ended.id, ()):
+            if not waiter.done():
+                waiter.set_result(ended)
+
+    def _on_doubt(self, execution_id: str) -> None:
+        """The store failed to record a change, or failed to say that it did: then nobody performed its effects."""
+        if self._group is not None and execution_id not in self._invoker.withheld:
+            self._invoker.withheld.add(execution_id)
+            self._watch(self._group.create_task(self._clear_up(execution_id), name=f"clearing up {execution_id}"))
+
+    async def _clear_up(self, execution_id: str) -> None:
+        """Do what follows from what is recorded."""
+        while True:
+            await self._invoker.idle(execution_id)
+            if not await self._perform_each([execution_id], self._recovery_of, lambda _: fire_timers):
+                break
+            self._invoker.withheld.add(execution_id)
+            await self._clock.sleep_until(self._clock.now_ms() + RETRY_MS)
+        ...
 
     async def _move_on(self, execution_ids: Collection[str]) -> Collection[str]:
         """Fire the timers of executions that are due; returns those that have to be tried again."""
@@ -179,7 +200,7 @@ class Engine:
             remaining: Collection[str] = execution_ids[first : first + PAGE]
             while remaining := await self._perform_each(remaining, self._recovery_of):
                 self._unrecovered.update(remaining)
-                await self._clock.sleep_until(self._clock.now_ms() + RETRY_MS)
+                await self.clock.sleep_until(self.clock.now_ms() + RETRY_MS)
 
     def _recovery_of(self, execution_id: str) -> Command:
         def command(state: State, now: int) -> Transition:

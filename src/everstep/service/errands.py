@@ -17,7 +17,7 @@ from everstep.failures import describe
 from everstep.protocol.shapes import ErrorObject
 from everstep.service.clock import RETRY_MS, Clock
 from everstep.service.executions import Executions, UnknownExecution
-from everstep.service.functions import Functions, Plain
+from everstep.service.functions import FunctionError, Functions, Plain
 from everstep.service.machine.execution import outcome_for_parent, parent_notified
 from everstep.service.machine.invoke import complete_chained_invoke
 from everstep.service.machine.model import CallFunction, DeleteExecution, NotifyParent, Outcome, ParentLink, StartChild
@@ -57,7 +57,7 @@ class Errands:
     def run(self, errand: Errand) -> None:
         match errand:
             case CallFunction(parent=parent):
-                entry = self._functions.plain(errand.target.function)
+                entry = self._functions.plain_for(errand)
                 if entry is None:
                     self._strangers[errand.target.function].append(errand)
                 else:
@@ -142,4 +142,4 @@ async def _outcome_of(entry: Plain, errand: CallFunction) -> Outcome:
         if patience.expired():
             message = f"Task timed out after {errand.target.timeout_s:.2f} seconds"
             return Outcome(status="FAILED", error=ErrorObject(error_type="Sandbox.Timedout", error_message=message))
-        return Outcome(status="FAILED", error=describe(error))
+        return Outcome(status="FAILED", error=error.error if isinstance(error, FunctionError) else describe(error))

@@ -23,7 +23,7 @@ from everstep.service.machine.execution import start_execution
 from everstep.service.machine.model import Execution, NewExecution, Transition
 from everstep.service.machine.rejection import Rejected
 from everstep.service.machine.state import State
-from everstep.service.stores.api import Store, Write
+from everstep.service.stores.api import Store, StoreError, Write
 
 ROOM: Final = 50_000
 """How many operations the states at rest may hold in all."""
@@ -58,12 +58,24 @@ class _Resident:
 
 
 class Executions:
-    """Performs commands. on_durable: called with each transition once it is durable, and the time at which it was decided."""
+    """Performs commands.
+
+    on_durable: called with each transition once it is durable, and the time at which it was decided. on_doubt: called
+    with the id of an execution of which nobody knows what is recorded, because the store failed.
+    """
 
     def __init__(
-        self, store: Store, committer: Committer, clock: Clock, on_durable: Callable[[Transition, int], None], *, room: int = ROOM
+        self,
+        store: Store,
+        committer: Committer,
+        clock: Clock,
+        on_durable: Callable[[Transition, int], None],
+        on_doubt: Callable[[str], None],
+        *,
+        room: int = ROOM,
     ) -> None:
-        self._store, self._committer, self._clock, self._on_durable = store, committer, clock, on_durable
+        self._store, self._committer, self._clock = store, committer, clock
+        self._on_durable, self._on_doubt = on_durable, on_doubt
         self._residents: dict[str, _Resident] = {}
         self._resting: OrderedDict[str, _Resident] = OrderedDict()  # those without users; the one used last is last
         self._loading: dict[str, asyncio.Event] = {}
@@ -140,6 +152,8 @@ class Executions:
         if _was_taken(write):
             self._residents[resident.id] = resident
             self._on_durable(transition, now)
+        elif _is_doubtful(write):
+            self._on_doubt(resident.id)
         self._release(resident)
 
     def _written(self, resident: _Resident, transition: Transition, now: int, write: asyncio.Future[bool]) -> None:
@@ -147,8 +161,11 @@ class Executions:
             resident.last_write = None
         if _was_taken(write):
             self._on_durable(transition, now)
-        elif self._residents.get(resident.id) is resident:
-            self.forget(resident.id)
+        else:
+            if self._residents.get(resident.id) is resident:
+                self.forget(resident.id)
+            if _is_doubtful(write):
+                self._on_doubt(resident.id)
         self._release(resident)
 
     # -- memory
@@ -204,6 +221,11 @@ class Executions:
 
 def _was_taken(write: asyncio.Future[bool]) -> bool:
     return not write.cancelled() and write.exception() is None and write.result()
+
+
+def _is_doubtful(write: asyncio.Future[bool]) -> bool:
+    """Whether the write may have been made, though it failed."""
+    return not write.cancelled() and isinstance(write.exception(), StoreError)
 
 
 async def _is_durable(resident: _Resident) -> bool:

@@ -16,7 +16,7 @@ from everstep.client.function import DurableFunction
 from everstep.errors import UsageError
 from everstep.protocol.limits import FUNCTION_NAME_PATTERN
 from everstep.protocol.shapes import ChainedInvokeOptions, ErrorObject
-from everstep.service.machine.model import DurableTarget, NewExecution, PlainTarget, Target, Terms
+from everstep.service.machine.model import CallFunction, DurableTarget, NewExecution, PlainTarget, Target, Terms
 from everstep.service.machine.rejection import invalid
 
 VERSION: Final = "$LATEST"
@@ -30,6 +30,14 @@ _REFERENCE: Final = re.compile(
     r"(?:(?:arn:[a-zA-Z0-9-]+:lambda:(?P<region>[a-zA-Z0-9-]+):)?(?P<account>\d{12}):function:)?"
     r"(?P<name>[a-zA-Z0-9_-]{1,64})(?::(?P<qualifier>\$?[a-zA-Z0-9._-]{1,128}))?"
 )
+
+
+class FunctionError(Exception):
+    """A function raised, crashed or could not be reached; `error` is what to record."""
+
+    def __init__(self, error: ErrorObject) -> None:
+        self.error = error
+        super().__init__(f"{error.error_type}: {error.error_message}")
 
 
 class Durable(Struct, frozen=True):
@@ -68,13 +76,18 @@ class Functions:
             raise UsageError(f"{entry.function!r} is registered already, as {registered.name!r}")
         self._known[entry.name] = entry
 
-    def durable(self, name: str) -> Durable | None:
+    def durable(self, name: str, version: str = VERSION) -> Durable | None:
+        """What to call for executions that are pinned to this version, None if it is not known (yet)."""
         entry = self._known.get(name)
         return entry if isinstance(entry, Durable) else None
 
     def plain(self, name: str) -> Plain | None:
         entry = self._known.get(name)
         return entry if isinstance(entry, Plain) else None
+
+    def plain_for(self, call: CallFunction) -> Plain | None:
+        """What to call for a chained invoke of a plain function, None if it is not known (yet)."""
+        return self.plain(call.target.function)
 
     def drop_parked(self) -> None:
         """Let all handlers forget what they keep in memory."""

@@ -19,7 +19,7 @@ from everstep.failures import describe
 from everstep.protocol.shapes import ErrorObject, InvocationOutput, Operation
 from everstep.service.clock import RETRY_MS, Clock
 from everstep.service.executions import Command, Executions, UnknownExecution
-from everstep.service.functions import Durable, Functions
+from everstep.service.functions import Durable, FunctionError, Functions
 from everstep.service.machine.invocation import Begun, begin_invocation, invocation_failed, invocation_succeeded
 from everstep.service.machine.model import Transition
 from everstep.service.machine.rules import Rules
@@ -66,6 +66,8 @@ class Invoker:
         self._executions, self._functions, self._client, self._clock = executions, functions, client, clock
         self._rules, self._limit = rules, limit
         self._new_id, self._new_secret, self._jitter = new_id, new_secret, jitter
+        self.withheld: set[str] = set()
+        """Executions that are not to be invoked, however often it is asked for."""
         self._owed: dict[str, None] = {}  # a queue without duplicates
         self._running: dict[str, asyncio.Task[None]] = {}
         self._strangers: dict[str, dict[str, None]] = {}
@@ -85,6 +87,11 @@ class Invoker:
         self._owed.update(self._strangers.pop(function, {}))
         self._pump()
 
+    async def idle(self, execution_id: str) -> None:
+        """Returns when no invocation of the execution runs."""
+        while (task := self._running.get(execution_id)) is not None:
+            await asyncio.wait([task])
+
     def stop(self) -> None:
         """Begin nothing any more: what is owed is owed still at the next start."""
         self._group = None
@@ -101,6 +108,8 @@ class Invoker:
         while self._owed and len(self._running) < self._limit:
             execution_id = next(iter(self._owed))
             del self._owed[execution_id]
+            if execution_id in self.withheld:
+                continue
             if execution_id in self._running:  # its end is recorded, but it is not off the stage yet
                 later.append(execution_id)
                 continue
@@ -124,7 +133,7 @@ class Invoker:
 
     async def _invoke(self, execution_id: str) -> None:
         async with self._executions.using(execution_id) as state:
-            entry = self._functions.durable(state.execution.function)
+            entry = self._functions.durable(state.execution.function, state.execution.version)
             if entry is None:
                 self._wait_for(state.execution.function, execution_id)
                 return
@@ -149,7 +158,10 @@ class Invoker:
             async with patience:
                 output = await entry.function.invoke(invocation, self._client)
         except Exception as error:
-            failure = _timed_out(request_id, entry.invocation_timeout_s) if patience.expired() else describe(error)
+            if patience.expired():
+                failure = _timed_out(request_id, entry.invocation_timeout_s)
+            else:
+                failure = error.error if isinstance(error, FunctionError) else describe(error)
             return lambda state, now: invocation_failed(state, request_id, failure, now, jitter=self._jitter(), rules=self._rules)
         accepted = _readable(output)
         return lambda state, now: invocation_succeeded(state, request_id, accepted, now, rules=self._rules)
@@ -189,6 +201,9 @@ def _invocation(state: State, begun: Begun, timeout_s: float | None) -> Invocati
         operations=Operations(state),
         updated_operation_ids=begun.updated,
         deadline=None if timeout_s is None else begun.invocation.started_at + int(timeout_s * 1000),
+        invoked_as=state.execution.terms.invoked_as,
+        tenant_id=state.execution.terms.tenant_id,
+        trace_header=state.execution.terms.trace_header,
     )
 
 

@@ -9,15 +9,19 @@ from everstep.service.machine.model import Record
 
 
 def visible(records: Iterable[Record]) -> tuple[Operation, ...]:
-    """The operations without those inside contexts that are closed and need not run again. records: all, by order.
+    """The operations that a handler is shown. records: all, by order."""
+    return shown(record.operation for record in records)
+
+
+def shown(operations: Iterable[Operation]) -> tuple[Operation, ...]:
+    """The operations without those inside contexts that are closed and need not run again. operations: all, by order.
 
     A context stands before its children, so one pass is enough.
     Source: API model, GetDurableExecutionState.
     """
     shown: list[Operation] = []
     closed: set[str] = set()
-    for record in records:
-        operation = record.operation
+    for operation in operations:
         is_hidden = operation.parent_id in closed
         if is_hidden or _hides_its_children(operation):
             closed.add(operation.id)
