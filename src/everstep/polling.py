@@ -52,7 +52,7 @@ class Poll(Generic[S]):
     @staticmethod
     def fixed(until: Callable[[Seen], bool], interval: Duration = 5, *, max_attempts: int | None = 60) -> Poll[Seen]:
         """The same delay each time, without jitter."""
-        return cls(until=until, max_attempts=max_attempts, initial_delay=interval, max_delay=interval, backoff_rate=1, jitter="none")
+        return Poll(until=until, max_attempts=max_attempts, initial_delay=interval, max_delay=interval, backoff_rate=1, jitter="none")
 
     def delay(self, attempt: int, chance: float) -> int:
         """Whole seconds to wait after poll `attempt` (from 1). chance: a number in [0, 1) that settles the jitter."""
