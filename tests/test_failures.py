@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from everstep.errors import (
     BatchError,
     CallbackFailed,
+    CallbackTimeout,
     ChildContextError,
     InvokeError,
     OperationError,
@@ -280,7 +281,6 @@ def test_a_class_defined_inside_a_function_is_a_plain_step_error() -> None:
         "builtins.KeyboardInterrupt",
         "asyncio.exceptions.CancelledError",
         "everstep.failures.describe.__class__",
-        "Callback.Timeout",
         "json.decoder",
         "sys.modules",
     ],
@@ -335,8 +335,21 @@ def test_a_subclass_of_the_operations_class_is_that_class() -> None:
     assert type(caught(StepTimeout("late"))) is StepTimeout
 
 
-def test_another_operations_class_is_not_mixed_in() -> None:
-    assert type(restore(ErrorObject(error_type="everstep.errors.InvokeError"), StepError)) is StepError
+@pytest.mark.parametrize(
+    ("name", "cls"),
+    [
+        ("everstep.errors.InvokeError", InvokeError),
+        ("everstep.errors.StepTimeout", StepTimeout),
+        ("Callback.Timeout", CallbackTimeout),
+        ("Callback.Heartbeat", CallbackTimeout),
+    ],
+)
+def test_an_inner_operations_class_is_caught_around_the_outer_one(name: str, cls: type[OperationError]) -> None:
+    error = restore(ErrorObject(error_type=name, error_message="x"), ChildContextError)
+
+    assert isinstance(error, ChildContextError)
+    assert isinstance(error, cls)
+    assert (error.error_type, error.message) == (name, "x")
 
 
 def test_an_operation_error_of_the_users_keeps_its_class_and_attributes() -> None:

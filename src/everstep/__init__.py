@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from everstep.configuration import configure
     from everstep.context import Branch, DurableContext
+    from everstep.durations import Duration
     from everstep.errors import (
         BatchError,
         CallbackError,
@@ -38,19 +39,21 @@ if TYPE_CHECKING:
     from everstep.operations.batch import BatchItem, BatchResult, TupleResult
     from everstep.operations.combination import Selected, Settled
     from everstep.operations.completion import Completion, Progress
-    from everstep.polling import Poll
-    from everstep.retry import Retry
+    from everstep.polling import Poll, PollStrategy
+    from everstep.retry import Retry, RetryStrategy
     from everstep.runtime.perform import Callback
     from everstep.saga import Saga
     from everstep.serdes import JsonSerdes, Serdes
     from everstep.service.embedded import Service
+    from everstep.service.started import StartedExecution
     from everstep.step_context import StepContext, get_step_context
-    from everstep.synchronous import SyncCallback, SyncContext
+    from everstep.synchronous import SyncCallback, SyncContext, SyncSaga
     from everstep.waiting import as_completed, wait
 
 _HOME = {
     "everstep.configuration": ("configure",),
     "everstep.context": ("Branch", "DurableContext"),
+    "everstep.durations": ("Duration",),
     "everstep.errors": (
         "BatchError",
         "CallbackError",
@@ -79,14 +82,15 @@ _HOME = {
     "everstep.operations.batch": ("BatchItem", "BatchResult", "TupleResult"),
     "everstep.operations.combination": ("Selected", "Settled"),
     "everstep.operations.completion": ("Completion", "Progress"),
-    "everstep.polling": ("Poll",),
-    "everstep.retry": ("Retry",),
+    "everstep.polling": ("Poll", "PollStrategy"),
+    "everstep.retry": ("Retry", "RetryStrategy"),
     "everstep.runtime.perform": ("Callback",),
     "everstep.saga": ("Saga",),
     "everstep.serdes": ("JsonSerdes", "Serdes"),
     "everstep.service.embedded": ("Service",),
+    "everstep.service.started": ("StartedExecution",),
     "everstep.step_context": ("StepContext", "get_step_context"),
-    "everstep.synchronous": ("SyncCallback", "SyncContext"),
+    "everstep.synchronous": ("SyncCallback", "SyncContext", "SyncSaga"),
     "everstep.waiting": ("as_completed", "wait"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -106,6 +110,7 @@ __all__ = [
     "DurableContext",
     "DurableError",
     "DurableHandler",
+    "Duration",
     "ExecutionAlreadyStarted",
     "ExecutionFailed",
     "InvokeError",
@@ -114,9 +119,11 @@ __all__ = [
     "OperationError",
     "PayloadTooLarge",
     "Poll",
+    "PollStrategy",
     "Progress",
     "ReplayMismatch",
     "Retry",
+    "RetryStrategy",
     "Saga",
     "SagaError",
     "Selected",
@@ -125,12 +132,14 @@ __all__ = [
     "Service",
     "ServiceError",
     "Settled",
+    "StartedExecution",
     "StepContext",
     "StepError",
     "StepInterrupted",
     "StepTimeout",
     "SyncCallback",
     "SyncContext",
+    "SyncSaga",
     "TupleResult",
     "UsageError",
     "WaitForConditionError",

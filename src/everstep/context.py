@@ -400,12 +400,21 @@ class DurableContext:
         reader = cast("Serdes[object]", serdes or PLAIN) if returns is None else serdes_for(returns)
         return self._engine.called(operation_id, perform.invoke(self._engine, update, reader))
 
-    def recurse(self, payload: object = None, *, name: str | None = None, key: str | None = None) -> Coroutine[object, object, object]:
+    @overload
+    def recurse(self, payload: object = None, *, name: str | None = None, key: str | None = None) -> Coroutine[object, object, object]: ...
+    @overload
+    def recurse(
+        self, payload: object = None, *, returns: type[T], name: str | None = None, key: str | None = None
+    ) -> Coroutine[object, object, T]: ...
+    def recurse(
+        self, payload: object = None, *, returns: type[T] | None = None, name: str | None = None, key: str | None = None
+    ) -> Coroutine[object, object, object]:
         """Invoke this function again, in the version that runs, as an execution of its own with another input.
 
-        That keeps long loops short: each round has a history of its own. Raises InvokeError, as `invoke`.
+        That keeps long loops short: each round has a history of its own. returns: see `invoke`. Raises InvokeError.
         """
-        return self.invoke(self._engine.arn.split("/durable-execution/")[0], payload, name=name, key=key)
+        itself = self._engine.arn.split("/durable-execution/")[0]
+        return self.invoke(itself, payload, returns=cast("type[T]", returns), name=name, key=key)
 
     # -- child contexts, map, parallel -----------------------------------------
 
@@ -801,7 +810,9 @@ class DurableContext:
         return scope
 
     def _on_context(self, body: Callable[..., Awaitable[object]], arguments: tuple[object, ...]) -> Body:
-        """The body, to be run with a context made for its node."""
+        """The body, to be run with a context made for its node. Raises UsageError if it is none."""
+        if not callable(body):
+            raise UsageError(f"{body!r} is not a function: a child context, an item or a branch is `async def body(ctx, …)`")
         engine = self._engine
         return lambda node: body(DurableContext(engine, node), *arguments)
 

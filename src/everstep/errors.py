@@ -96,7 +96,7 @@ class StepInterrupted(StepError):
     """An at-most-once step was cut off before its outcome was recorded: whether it took effect is not known."""
 
 
-class StepTimeout(StepError):
+class StepTimeout(StepError, TimeoutError):
     """One attempt of a step took longer than its `timeout`."""
 
 

@@ -19,7 +19,7 @@ from typing import Final, TypeVar, cast
 
 import msgspec
 
-from everstep.errors import OperationError, SerializationError
+from everstep.errors import CallbackTimeout, OperationError, SerializationError
 from everstep.protocol.shapes import ErrorObject
 
 _MAX_MESSAGE = 16_384  # characters; the service takes 1 MiB per error in all, older ones 32 KiB
@@ -29,6 +29,8 @@ _MAX_LINE = 1_000
 _OWN_FILES = f"{Path(__file__).parent}{os.sep}"
 _THREADS_FILE = os.path.join("concurrent", "futures", "thread.py")  # below the body of a step that runs in a thread
 _OWN_MEMBERS: Final = ("message", "error_type", "data", "stack_trace")
+_OF_SERVICE: Final[Mapping[str, type[OperationError]]] = {"Callback.Timeout": CallbackTimeout, "Callback.Heartbeat": CallbackTimeout}
+"""Error types that the service itself writes, with the classes that users catch. Source: service specification, 3.6."""
 _NEVER_COMBINED: Final = (StopIteration, StopAsyncIteration)  # raised in a coroutine they end a loop, or become a RuntimeError
 
 E = TypeVar("E", bound=OperationError)
@@ -105,7 +107,7 @@ def _combined(kind: type[E], original: type[Exception]) -> type[E]:
         if issubclass(original, kind):
             _blank(original)
             return original
-        if original in kind.__mro__ or issubclass(original, (OperationError, *_NEVER_COMBINED)):
+        if original in kind.__mro__ or issubclass(original, _NEVER_COMBINED):
             return kind
         if type(original) not in (type, ABCMeta):  # a metaclass of its own would run
             return kind
@@ -139,6 +141,8 @@ def _imported_class(name: str | None) -> type[Exception] | None:
     """The exception class of that recorded name, if its module is imported; nothing is imported for it."""
     if not name:
         return None
+    if name in _OF_SERVICE:
+        return _OF_SERVICE[name]
     parts = name.split(".")
     for split in range(len(parts) - 1, -1, -1):
         module = sys.modules.get(".".join(parts[:split])) if split else builtins

@@ -6,23 +6,27 @@ bodies of child contexts, items and branches are plain functions of such a conte
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
 from random import Random
-from typing import TYPE_CHECKING, Generic, TypeVar, TypeVarTuple, Unpack, cast, overload
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Self, TypeVar, TypeVarTuple, Unpack, cast, overload
 from uuid import UUID
 
 from everstep.durations import Duration
+from everstep.errors import UsageError
 from everstep.logging import DurableLogger
-from everstep.operations.batch import BatchResult
+from everstep.operations.batch import BatchResult, divided
 from everstep.operations.completion import Completion
 from everstep.operations.naming import inferred_name
 from everstep.operations.step import Semantics
 from everstep.polling import Poll, PollStrategy
+from everstep.protocol.limits import REPLAY_CHILDREN_ABOVE
 from everstep.retry import Retry, RetryStrategy
 from everstep.runtime.greenlets import in_greenlet, wait_here
 from everstep.runtime.perform import Callback
+from everstep.saga import Saga
 from everstep.serdes import Serdes
 
 if TYPE_CHECKING:
@@ -252,9 +256,13 @@ class SyncContext:
         run = self._context.invoke(function_name, payload, returns=cast("type[T]", returns), name=name, key=key, tenant_id=tenant_id)
         return wait_here(run)
 
-    def recurse(self, payload: object = None, *, name: str | None = None, key: str | None = None) -> object:
+    @overload
+    def recurse(self, payload: object = None, *, name: str | None = None, key: str | None = None) -> object: ...
+    @overload
+    def recurse(self, payload: object = None, *, returns: type[T], name: str | None = None, key: str | None = None) -> T: ...
+    def recurse(self, payload: object = None, *, returns: type[T] | None = None, name: str | None = None, key: str | None = None) -> object:
         """Invoke this function again, as an execution of its own with another input."""
-        return wait_here(self._context.recurse(payload, name=name, key=key))
+        return wait_here(self._context.recurse(payload, returns=cast("type[T]", returns), name=name, key=key))
 
     def run_in_child_context(
         self,
@@ -275,6 +283,45 @@ class SyncContext:
             virtual=virtual,
         )
         return wait_here(run)
+
+    def with_retry(
+        self,
+        body: Callable[[SyncContext, int, Unpack[Ts]], T],
+        *args: *Ts,
+        retry: Retry | RetryStrategy | None = None,
+        name: str | None = None,
+        key: str | None = None,
+    ) -> T:
+        """Run `body(child, attempt, *args)`, a block of operations, again when it fails, after a durable wait."""
+        run = self._context.with_retry(
+            cast("Callable[[DurableContext, int, Unpack[Ts]], Coroutine[object, object, T]]", _on_engine(body)),
+            *args,
+            retry=retry,
+            name=name if name is not None else inferred_name(body),
+            key=key,
+        )
+        return wait_here(run)
+
+    def saga(self, *, compensate_on_cancellation: bool = True) -> SyncSaga:
+        """A scope in which steps register how they are undone: `with ctx.saga() as saga: …; saga.compensate(undo, …)`."""
+        return SyncSaga(self._context.saga(compensate_on_cancellation=compensate_on_cancellation))
+
+    def map_batches(
+        self,
+        items: Iterable[Item],
+        body: Callable[[SyncContext, Sequence[Item]], T],
+        *,
+        max_items: int = 100,
+        max_bytes: int = REPLAY_CHILDREN_ABOVE,
+        name: str | None = None,
+        key: str | None = None,
+        max_concurrency: int | None = None,
+        completion: Completion | None = None,
+    ) -> BatchResult[T]:
+        """Run `body(child, batch)` for batches of items that together cover all of them, in order."""
+        batches = divided(items, max_items=max_items, max_bytes=max_bytes)
+        label = inferred_name(body) if name is None else name
+        return self.map(batches, body, name=label or "map_batches", key=key, max_concurrency=max_concurrency, completion=completion)
 
     def map(
         self,
@@ -314,7 +361,7 @@ class SyncContext:
         completion: Completion | None = None,
         item_serdes: Serdes[T] | None = None,
     ) -> BatchResult[T]:
-        """Run the branches concurrently, each in a context of its own. A mapping names them."""
+        """Run the branches concurrently, each in a context of its own. A mapping names them. Raises UsageError if one is no function."""
         from everstep.context import Branch
 
         given = branches.values() if isinstance(branches, Mapping) else branches
@@ -347,8 +394,43 @@ class SyncContext:
         return self._context.patched(change)
 
 
+class SyncSaga:
+    """A saga of a plain-function handler. See Saga."""
+
+    def __init__(self, saga: Saga) -> None:
+        self._saga = saga
+
+    def compensate(
+        self,
+        body: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        name: str | None = None,
+        retry: Retry | RetryStrategy | None = None,
+    ) -> None:
+        """Undo what was done: `body(*args)` runs as a step if the block fails."""
+        self._saga.compensate(body, *args, name=name, retry=retry)
+
+    def cleanup(
+        self,
+        body: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        name: str | None = None,
+        retry: Retry | RetryStrategy | None = None,
+    ) -> None:
+        """Tidy up: `body(*args)` runs as a step when the block ends, whether it succeeds or fails."""
+        self._saga.cleanup(body, *args, name=name, retry=retry)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        wait_here(self._saga.__aexit__(kind, error, traceback))
+
+
 def _on_engine(body: Callable[..., T]) -> Callable[..., Coroutine[object, object, T]]:
-    """The plain function as a coroutine function of a DurableContext."""
+    """The plain function as a coroutine function of a DurableContext. Raises UsageError if it is no function."""
+    if not callable(body):
+        raise UsageError(f"{body!r} is not a function: a child context, an item or a branch is `def body(ctx, …)` here")
 
     @wraps(body)
     async def run(context: DurableContext, *args: object) -> T:

@@ -170,8 +170,13 @@ def test_more_successes_than_items_can_never_be_enough() -> None:
         Completion(min_successful=4).check_total(3)
 
 
-@pytest.mark.parametrize("total", [0, 4, 5])
-def test_as_many_successes_as_items_or_no_items_at_all_are_fine(total: int) -> None:
+def test_no_items_are_too_few_for_a_success() -> None:
+    with pytest.raises(UsageError, match=r"min_successful is 1, but there are only 0 items"):
+        Completion(min_successful=1).check_total(0)
+
+
+@pytest.mark.parametrize("total", [4, 5])
+def test_as_many_successes_as_items_are_fine(total: int) -> None:
     Completion(min_successful=4).check_total(total)
 
 

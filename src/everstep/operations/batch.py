@@ -15,7 +15,7 @@ from typing import Final, Generic, Literal, TypeAlias, TypeVar, TypeVarTuple, ca
 import msgspec
 
 from everstep.errors import BatchError, ChildContextError, OperationError, SerializationError, UsageError
-from everstep.failures import restore
+from everstep.failures import restore, type_name
 from everstep.operations.completion import CompletionReason
 from everstep.protocol.shapes import ErrorObject
 from everstep.serdes import PLAIN
@@ -62,7 +62,10 @@ class BatchResult(Generic[T]):
         return [item.error for item in self.all if item.error is not None]
 
     def throw_if_error(self) -> None:
-        """Raise the first failed item's error, which is then also a BatchError; nothing if none failed."""
+        """Raise the first failed item's error, which is then also a BatchError; nothing if none failed.
+
+        A completion rule of one's own that said "FAILED" raises a BatchError, too.
+        """
         for item in self.all:
             if item.status == "FAILED":
                 error = item.error or OperationError()
@@ -73,6 +76,8 @@ class BatchResult(Generic[T]):
                     stack_trace=list(error.stack_trace) or None,
                 )
                 raise restore(recorded, BatchError)
+        if self.completion_reason == "CUSTOM_COMPLETION_FAILED":
+            raise BatchError("the batch's own completion rule says that it failed", type_name(BatchError))
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.get_results())
@@ -86,8 +91,14 @@ class BatchResult(Generic[T]):
 
     @property
     def status(self) -> Literal["SUCCEEDED", "FAILED"]:
-        """FAILED if any item failed, whatever was tolerated, or the completion's own rule said so."""
-        return "FAILED" if self.has_failure or self.completion_reason == "CUSTOM_COMPLETION_FAILED" else "SUCCEEDED"
+        """FAILED if any item failed, whatever was tolerated; what the completion's own rule said, if that decided."""
+        match self.completion_reason:
+            case "CUSTOM_COMPLETION_FAILED":
+                return "FAILED"
+            case "CUSTOM_COMPLETION_SUCCEEDED":
+                return "SUCCEEDED"
+            case _:
+                return "FAILED" if self.has_failure else "SUCCEEDED"
 
     @property
     def success_count(self) -> int:

@@ -83,7 +83,7 @@ class Completion:
 
     def check_total(self, total: int) -> None:
         """Raises UsageError if the batch can never be complete by its own criterion."""
-        if self.min_successful is not None and total and self.min_successful > total:
+        if self.min_successful is not None and self.min_successful > total:
             raise UsageError(f"min_successful is {self.min_successful}, but there are only {total} items")
 
     def reason(self, progress: Progress) -> CompletionReason | None:

@@ -12,6 +12,10 @@ from everstep.errors import ReplayMismatch
 from everstep.protocol.shapes import TERMINAL, Operation
 
 
+PATCH = "Patch"
+"""Sub-type of the marks that `patched` records; no code has to come past them."""
+
+
 class Journal:
     """The operations of one execution by id, and their places in the order in which they began."""
 
@@ -100,6 +104,6 @@ def visible_ids(operations: Mapping[str, Operation]) -> set[str]:
             hidden or (operation.status in TERMINAL and not (details is not None and details.replay_children))
         ):
             closed.add(operation.id)
-        if not hidden and operation.type != "EXECUTION":
+        if not hidden and operation.type != "EXECUTION" and operation.sub_type != PATCH:
             shown.add(operation.id)
     return shown

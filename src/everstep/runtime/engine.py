@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 from everstep.client.api import DurableClient
 from everstep.errors import ReplayMismatch, UsageError
 from everstep.protocol.shapes import TERMINAL, Operation, OperationAction, OperationUpdate, StepDetails, WaitOptions
-from everstep.replay.journal import Journal, check_identity
+from everstep.replay.journal import PATCH, Journal, check_identity
 from everstep.runtime.alarm import Alarm
 from everstep.runtime.checkpointer import Checkpointer
 from everstep.runtime.deliveries import Deliveries, Target, is_over
@@ -90,6 +90,7 @@ class Engine:
         """Operations that were called and not awaited yet, by id."""
         self._refusals = 0
         self._progress = Progress(journal.operations)
+        self._patches: dict[str, bool] = {}
         self.open: set[str] = {operation.id for operation in journal.operations.values() if operation.status not in TERMINAL}
         self._root: DurableTask[str] | None = None
         self._deliveries = Deliveries(begun_at)
@@ -218,25 +219,29 @@ class Engine:
         return self._progress.is_replaying
 
     def patched(self, operation_id: str, parent_id: str | None, change: str | None) -> bool:
-        """Whether the change applies here: it is recorded, or nothing recorded is ahead, and then it is recorded."""
+        """Whether the change applies here, as it was decided when it was first asked for.
+
+        It applies if its mark is recorded, or if nothing recorded is ahead; then the mark is recorded.
+        """
+        decided = self._patches.get(operation_id)
+        if decided is not None:
+            return decided
         record = self.recorded(
-            operation_id, operation_type="STEP", sub_type="Patch", name=change, parent_id=parent_id, name_is_inferred=False
+            operation_id, operation_type="STEP", sub_type=PATCH, name=change, parent_id=parent_id, name_is_inferred=False
         )
-        if record is not None or operation_id in self._unrecorded:
-            self._progress.pass_by(operation_id)
-            return True
-        if self.is_replaying:
-            return False
-        self._unrecorded.add(operation_id)
+        applies = record is not None or not self.is_replaying
+        self._patches[operation_id] = applies
+        if applies and record is None:
+            self._mark(operation_id, parent_id, change)
+        return applies
+
+    def _mark(self, operation_id: str, parent_id: str | None, change: str | None) -> None:
         for action in _MARK:
             payload = "true" if action == "SUCCEED" else None
-            self.send(
-                OperationUpdate(
-                    id=operation_id, type="STEP", sub_type="Patch", action=action, name=change, parent_id=parent_id, payload=payload
-                ),
-                urgent=False,
+            update = OperationUpdate(
+                id=operation_id, type="STEP", sub_type=PATCH, action=action, name=change, parent_id=parent_id, payload=payload
             )
-        return True
+            self.send(update, urgent=False)
 
     async def outcome(self, operation_id: str, begin: Callable[[], None] | None, *, is_early: bool = False) -> Operation:
         """The finished record, when its turn comes. begin: starts the live work, if it comes to that.

@@ -37,7 +37,10 @@ class LiveCondition(LiveStep):
     def _arguments(self) -> tuple[object, ...]:
         recorded = self._engine.journal.operations.get(self._call.operation_id)
         text = recorded.step_details.result if recorded is not None and recorded.step_details is not None else None
-        return self._call.arguments if text is None else (self._read(text),)
+        if text is not None:
+            return (self._read(text),)
+        (initial,) = self._call.arguments
+        return (self._call.serdes.deserialize(self._call.serdes.serialize(initial)),)  # as every later state
 
     def _returned(self, payload: str) -> None:
         state = self._read(payload)
