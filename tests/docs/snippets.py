@@ -13,7 +13,6 @@ Where that does not say enough, a comment stands in the line above the block, in
     <!-- snippet: run order(Order("17", ["lamp"], 120)) -->   definitions; then this handler is run on this event
     <!-- snippet: handler -->                  handler code that awaits nothing
     <!-- snippet: raises UsageError -->        handler code that ends the execution with this error
-    <!-- snippet: plain -->                    the body of a handler that is a plain function
     <!-- snippet: service -->                  code around a running `service`, with `order` registered and an `execution` of it
     <!-- snippet: before -->                   handler code as it was when executions began
     <!-- snippet: after -->                    what it became, over the last `before`: executions under way go on with it
@@ -34,9 +33,7 @@ from typing import Final, Literal, TypeAlias, cast, get_args
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-Kind: TypeAlias = Literal[
-    "program", "definitions", "run", "handler", "raises", "plain", "service", "before", "after", "refused", "theirs"
-]
+Kind: TypeAlias = Literal["program", "definitions", "run", "handler", "raises", "service", "before", "after", "refused", "theirs"]
 _MARK: Final = "<!-- snippet: "
 
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 from everstep import DurableHandler, Service
 from everstep.service.stores.memory import MemoryStore
@@ -50,20 +50,19 @@ class LoopClock:
 
 
 class VirtualService(Service):
-    """A Service whose time is the loop's, and which keeps everything in memory, whatever it is told."""
+    """A Service whose time is the loop's, and whose files are in memory, until `run_program` has ended."""
 
     def __init__(self, store: str | MemoryStore, **options: object) -> None:
         assert not options, "the documentation gives no options to Service(...) yet: pass on what it gives"
-        if isinstance(store, str):
-            store_at(store)  # it must be a URL
         self._loop_clock = LoopClock()
-        super().__init__(store if isinstance(store, MemoryStore) else MemoryStore(), clock=self._loop_clock)
+        super().__init__(_store_of(store) if isinstance(store, str) else store, clock=self._loop_clock)
 
-    def register(self, function: object, **options: object) -> None:  # type: ignore[override]  # whatever it may be
-        if isinstance(function, DurableHandler):
-            function.clock = self._loop_clock.now_s
-            function.warm_executions = 0
-        super().register(function, **options)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    def register(self, function: Any, **options: Any) -> None:
+        handler: object = function
+        if isinstance(handler, DurableHandler):
+            handler.clock = self._loop_clock.now_s
+            handler.warm_executions = 0
+        super().register(function, **options)
 
     async def __aenter__(self) -> Self:
         _running.append(self)
@@ -74,6 +73,12 @@ class VirtualService(Service):
         return await super().__aexit__(kind, error, trace)
 
 
+def _store_of(url: str) -> MemoryStore:
+    store = store_at(url)
+    return store if isinstance(store, MemoryStore) else _files.setdefault(url, MemoryStore())
+
+
+_files: dict[str, MemoryStore] = {}
 _running: list[VirtualService] = []
 
 
@@ -107,6 +112,7 @@ def run_program(main: Coroutine[object, object, T]) -> T:
             return runner.run(main)
     finally:
         _busy.clear()
+        _files.clear()
 
 
 async def run_execution(handler: DurableHandler[object, T], event: object, functions: Sequence[object]) -> T:
