@@ -47,14 +47,18 @@ MAY_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 FACADE: Final = "__init__"  # the public names, `from everstep import …`: they are for users
-OUTERMOST: Final = (FACADE, "cli", "testing")
+OUTERMOST: Final = (FACADE, "cli", "server", "testing")
 # layer -> what of everstep it must never import: the two sides don't know each other, and nobody reaches outwards
 MUST_NOT_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
     "context": (*OUTERMOST, "handler", "service"),
+    "configuration": (*OUTERMOST, "context", "handler", "service"),
+    "logging": (*OUTERMOST, "context", "handler", "service"),
+    "saga": (*OUTERMOST, "handler", "service"),
+    "synchronous": (*OUTERMOST, "handler", "service"),
     "waiting": (*OUTERMOST, "context", "handler", "service"),
     "handler": (*OUTERMOST, "service"),
     "service": (*OUTERMOST, "context", "handler", "operations", "replay", "runtime"),
-    "service.stores": ("service.app", "service.invoker", "service.routes", "service.scheduler"),
+    "service.stores": ("service.embedded", "service.engine", "service.executions", "service.invoker", "service.scheduler"),
 }
 
 
