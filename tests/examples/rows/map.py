@@ -1,0 +1,155 @@
+"""Rows of examples/map."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from examples.map import (
+    basic,
+    batches,
+    empty,
+    error_preservation,
+    failure_tolerance,
+    flat,
+    high_concurrency,
+    item_names,
+    large_scale,
+    min_successful,
+    with_concurrency,
+)
+
+from tests.examples.row import row
+
+ROWS = [
+    row(
+        basic.make_previews,
+        [4000, 3000, 1920, 1280, 640],
+        result=[2000, 1500, 960, 640, 320],
+        operations=["Map halve", "MapIteration map-item-0 to 4", "5 x Step load", "5 x Step shrink"],
+    ),
+    row(empty.remind_all, [], result=["ALL_COMPLETED", "SUCCEEDED", 0], operations=["Map remind_one"]),
+    row(
+        with_concurrency.fire_all,
+        ["cup", "bowl", "vase", "plate", "jug"],
+        result=["cup fired", "bowl fired", "vase fired", "plate fired", "jug fired", "after 24 hours"],
+        operations=[
+            "Map fire",
+            "MapIteration map-item-0 to 1",
+            "2 x Wait in the kiln",
+            "2 x Step take_out",
+            "MapIteration map-item-2 to 3",
+            "2 x Wait in the kiln",
+            "2 x Step take_out",
+            "MapIteration map-item-4",
+            "Wait in the kiln",
+            "Step take_out",
+        ],
+        took=timedelta(days=1),
+    ),
+    row(
+        high_concurrency.collect_offers,
+        15,
+        result=["0: city 0", "14: 10 at most"],
+        operations=["Map ask", "MapIteration map-item-0 to 9", "10 x Step ask", "MapIteration map-item-10 to 14", "5 x Step ask"],
+    ),
+    row(
+        large_scale.bill_house,
+        50,
+        result=18_675,
+        operations=[
+            "Map bill_flat",
+            "MapIteration map-item-0 to 9",
+            "10 x Step read_meter",
+            "10 x Wait objections",
+            "10 x Step bill",
+            "MapIteration map-item-10 to 19",
+            "10 x Step read_meter",
+            "10 x Wait objections",
+            "10 x Step bill",
+            "MapIteration map-item-20 to 29",
+            "10 x Step read_meter",
+            "10 x Wait objections",
+            "10 x Step bill",
+            "MapIteration map-item-30 to 39",
+            "10 x Step read_meter",
+            "10 x Wait objections",
+            "10 x Step bill",
+            "MapIteration map-item-40 to 49",
+            "10 x Step read_meter",
+            "10 x Wait objections",
+            "10 x Step bill",
+        ],
+        took=timedelta(days=5),
+    ),
+    row(
+        failure_tolerance.send_newsletter,
+        ["ada@x", "ben", "cy@x", "dee", "eve@x"],
+        case="as many as are borne",
+        result={"sent": ["ada@x", "cy@x", "eve@x"], "failed": ["ben is no address", "dee is no address"], "reason": ["ALL_COMPLETED"]},
+        operations=["Map send_one", "MapIteration map-item-0 to 4", "5 x Step send"],
+    ),
+    row(
+        failure_tolerance.send_newsletter,
+        ["ada", "ben", "cy", "dee@x"],
+        case="one too many",
+        result={
+            "sent": [],
+            "failed": ["ada is no address", "ben is no address", "cy is no address"],
+            "reason": ["FAILURE_TOLERANCE_EXCEEDED"],
+        },
+        operations=["Map send_one", "MapIteration map-item-0 to 3", "4 x Step send"],
+    ),
+    row(
+        min_successful.compare_estimates,
+        ["Vera", "Maximilian", "Zoe", "Konstantin", "Benno"],
+        result={"cheapest": 300, "still out": 2, "reason": "MIN_SUCCESSFUL_REACHED"},
+        operations=[
+            "Map visit",
+            "MapIteration map-item-0 to 4",
+            "Wait Vera looks at the calendar",
+            "Wait Maximilian looks at the calendar",
+            "Wait Zoe looks at the calendar",
+            "Wait Konstantin looks at the calendar",
+            "Wait Benno looks at the calendar",
+            "3 x Step estimate",
+        ],
+        took=timedelta(days=5),
+    ),
+    row(
+        error_preservation.scan_book,
+        5,
+        result=[
+            "2 read at once",
+            "page 0 is 0 % blurred",
+            "page 2 is 20 % blurred",
+            "page 4 is 40 % blurred",
+            "1 read again",
+        ],
+        operations=[
+            "Map at",
+            "MapIteration map-item-0 to 4",
+            "5 x Step recognise",
+            "Map again",
+            "MapIteration map-item-0",
+            "Step recognise",
+        ],
+    ),
+    row(
+        batches.index_all,
+        1000,
+        result=[sum(range(400)), sum(range(400, 800)), sum(range(800, 1000))],
+        operations=["Map index_some", "MapIteration map-item-0 to 1", "2 x Step index", "MapIteration map-item-2", "Step index"],
+    ),
+    row(
+        flat.stamp_all,
+        ["Ada", "Ben", "Cy"],
+        result=["Ada stamped", "Ben stamped", "Cy stamped"],
+        operations=["Map stamp_one", "3 x Step stamp"],
+    ),
+    row(
+        item_names.welcome,
+        [item_names.Guest("Ada", 12), item_names.Guest("Ben", 14)],
+        result=["12 opens to Ada", "14 opens to Ben"],
+        operations=["Map coach party", "MapIteration room 12", "MapIteration room 14", "2 x Step write_key_card"],
+    ),
+]
