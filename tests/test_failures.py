@@ -352,6 +352,12 @@ def test_an_inner_operations_class_is_caught_around_the_outer_one(name: str, cls
     assert (error.error_type, error.message) == (name, "x")
 
 
+@pytest.mark.parametrize("error", [StepTimeout("late"), CallbackTimeout("late")])
+def test_what_took_too_long_is_a_timeout_error(error: OperationError) -> None:
+    assert isinstance(error, TimeoutError)
+    assert isinstance(caught(error), TimeoutError)
+
+
 def test_an_operation_error_of_the_users_keeps_its_class_and_attributes() -> None:
     error = caught(Rejected(7))
 

@@ -97,3 +97,9 @@ def test_an_option_that_cannot_work_is_refused_by_name_with_its_value(options: M
         Poll(**cast("dict[str, int]", {"until": ready, **options}))  # type: ignore[arg-type]  # as an untyped caller would
 
     assert str(refused.value).startswith(f"{name} is {value!r}; ")
+
+
+def test_the_kind_of_the_state_may_be_said() -> None:
+    typed = Poll[int](until=lambda count: count > 2, jitter="none")
+
+    assert next_poll(typed, 2, 1, chance=0) == 5

@@ -168,7 +168,7 @@ class DurableContext:
 
         check: like a step's body; gets the state that it came to the last time, at first `initial_state`, and returns the next.
         poll: when the condition is met and how often to look; `Poll(until=…)`, or a function (state, poll) -> delay or None.
-        timeout: of the whole, from the first poll. Returns the state that met the condition. Raises WaitForConditionError when
+        timeout: from the first poll to the last, which is then. Returns the state that met the condition. Raises WaitForConditionError when
         polls or time are used up, or when a check fails.
         """
         scope = self._enter()

@@ -139,7 +139,7 @@ class CallbackFailed(CallbackError):
     """The external system reported a failure."""
 
 
-class CallbackTimeout(CallbackError):
+class CallbackTimeout(CallbackError, TimeoutError):
     """Nobody completed the callback in time, or its heartbeats stopped."""
 
 

@@ -20,7 +20,7 @@ PollStrategy: TypeAlias = Callable[[S, int], "Duration | None"]
 """A strategy of your own: (state, poll) to a delay (timedelta or seconds), or None if the condition is met."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # with slots, Python before 3.13 can't make a Poll[int](…)
 class Poll(Generic[S]):
     """Look until `until(state)` is true.
 

@@ -79,6 +79,17 @@ def test_a_condition_gives_up_after_its_polls_its_time_or_a_failing_check() -> N
         ]
 
 
+@pytest.mark.parametrize("warm", [True, False])
+def test_the_last_poll_is_at_the_limit(warm: bool) -> None:
+    async def handler(event: object, ctx: DurableContext) -> int:
+        met_at_the_third: Poll[Job] = Poll.fixed(lambda job: job.polls == 3, timedelta(hours=10))
+        return (await ctx.wait_for_condition(look, Job(0, False), poll=met_at_the_third, timeout=timedelta(hours=19))).polls
+
+    ran = run_handler(handler, warm=warm)
+
+    assert (ran.result, ran.seconds) == (3, 19 * 3600)
+
+
 def test_a_condition_may_have_a_strategy_of_its_own() -> None:
     async def handler(event: object, ctx: DurableContext) -> int:
         job = await ctx.wait_for_condition(look, Job(0, False), poll=lambda job, poll: None if job.done else poll * 10)

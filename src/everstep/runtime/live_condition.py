@@ -7,6 +7,7 @@ Source: wait-for-condition of the official SDKs: RETRY with the state as payload
 from __future__ import annotations
 
 from contextvars import Context
+from math import ceil
 from random import random
 
 from everstep.errors import WaitForConditionError
@@ -29,7 +30,7 @@ class LiveCondition(LiveStep):
         strategy: Poll[object] | PollStrategy[object],
         within_s: float | None,
     ) -> None:
-        """call: its only argument is the initial state. within_s: seconds from the first poll after which there are no more."""
+        """call: its only argument is the initial state. within_s: seconds from the first poll to the last."""
         super().__init__(engine, call, context)
         self._strategy = strategy
         self._within_s = within_s
@@ -50,10 +51,8 @@ class LiveCondition(LiveStep):
             raise WaitForConditionError(str(exhausted)) from None
         if delay is None:
             self._send("SUCCEED", payload=payload, urgent=True)
-        elif self._within_s is not None and self._elapsed_s() + delay > self._within_s:
-            raise WaitForConditionError(f"the condition was not met within {self._within_s:g} s")
         else:
-            self._send("RETRY", payload=payload, delay=delay, urgent=True)
+            self._send("RETRY", payload=payload, delay=self._within_limit(delay), urgent=True)
 
     def _failed(self, error: Exception) -> None:
         self._send("FAIL", error=describe(error), urgent=True)
@@ -61,6 +60,12 @@ class LiveCondition(LiveStep):
     def _read(self, text: str) -> object:
         return self._call.serdes.deserialize(self._engine.texts.read(text, self._call.operation_id))
 
-    def _elapsed_s(self) -> float:
+    def _within_limit(self, delay: int) -> int:
+        """The last poll is at the limit itself. Raises WaitForConditionError once that is past."""
+        if self._within_s is None:
+            return delay
         recorded = self._engine.journal.operations.get(self._call.operation_id)
-        return 0.0 if recorded is None else self._engine.clock() - recorded.start_timestamp / 1000
+        elapsed_s = 0.0 if recorded is None else self._engine.clock() - recorded.start_timestamp / 1000
+        if elapsed_s >= self._within_s:
+            raise WaitForConditionError(f"the condition was not met within {self._within_s:g} s")
+        return min(delay, ceil(self._within_s - elapsed_s))
