@@ -280,6 +280,7 @@ ROUND_TRIPS: list[tuple[object, st.SearchStrategy[object]]] = [
     (UserId, texts.map(UserId)),
     (Metres, floats.map(Metres)),
     (list[UserId], st.lists(texts.map(UserId))),
+    (dict[str, object], st.dictionaries(texts, st.none() | texts | st.lists(st.booleans()))),
 ]
 
 

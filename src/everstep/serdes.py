@@ -61,6 +61,8 @@ def _to_jsonable(value: object) -> object:
 
 
 def _from_jsonable(kind: type, data: object) -> object:
+    if kind is object:  # inside another type, as in dict[str, object]: whatever JSON says
+        return data
     validate = getattr(kind, "model_validate_json", None)
     if validate is not None:  # JSON again, for in Python's own types a strict model takes no text for a date
         return _validated(validate, msgspec.json.encode(data))
