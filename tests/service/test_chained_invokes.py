@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import cast
 
 import pytest
@@ -65,10 +67,33 @@ async def test_a_plain_function_answers_with_json() -> None:
     assert await outcome(lambda service: service.register(double, name="zwei"), "zwei", 1) == ["SUCCEEDED", "2", None, None]
 
 
+@dataclass
+class Order:
+    count: int
+    ready: date
+
+
+async def day_after(event: Order) -> Order:
+    return Order(event.count, event.ready + timedelta(days=1))
+
+
+async def test_a_plain_function_reads_and_writes_what_its_annotations_say() -> None:
+    given = {"count": 1, "ready": "2026-03-01"}
+
+    assert await outcome(lambda service: service.register(day_after), "day_after", given) == [
+        "SUCCEEDED",
+        '{"count":1,"ready":"2026-03-02"}',
+        None,
+        None,
+    ]
+    status, _, kind, _ = await outcome(lambda service: service.register(day_after), "day_after", "tomorrow")
+    assert (status, kind) == ("FAILED", "everstep.errors.SerializationError")
+
+
 async def test_a_plain_function_fails_with_its_error() -> None:
     assert await outcome(lambda service: service.register(broken), "broken") == ["FAILED", None, "LookupError", "no such price"]
     status, _, kind, _ = await outcome(lambda service: service.register(unwritable), "unwritable")
-    assert (status, kind) == ("FAILED", "everstep.errors.UsageError")
+    assert (status, kind) == ("FAILED", "everstep.errors.SerializationError")
 
 
 async def test_a_plain_function_that_hangs_is_given_up() -> None:

@@ -13,8 +13,6 @@ from datetime import datetime
 from types import TracebackType
 from typing import Final, Never, Self, TypeGuard, TypeVar, cast, overload
 
-from msgspec import json
-
 from everstep.client.function import DurableFunction
 from everstep.durations import Duration, seconds_of, whole_seconds
 from everstep.errors import PayloadTooLarge, UsageError
@@ -22,6 +20,7 @@ from everstep.failures import describe
 from everstep.protocol.ids import execution_id
 from everstep.protocol.limits import EXECUTION_NAME_PATTERN, MAX_EXECUTION_TIMEOUT_S, MAX_RESULT_SYNC
 from everstep.protocol.shapes import ErrorObject, ExecutionStatus
+from everstep.serdes import parameter_annotation, result_serdes, serdes_for
 from everstep.service.clock import Clock, WallClock
 from everstep.service.descriptions import ExecutionDescription, described, milliseconds
 from everstep.service.direct import refusal
@@ -59,7 +58,8 @@ class Service:
     """A durable execution service inside this process. Everything but `register` needs it to be entered: `async with`.
 
     store: `sqlite:///relative.db`, `sqlite:////absolute/path.db`, `memory://`, or a Store. A file has one service at a
-        time; a second one, in whatever process, is refused with a StoreError.
+        time; a second one, in whatever process, is refused with a StoreError. `postgresql://user@host/database`, with
+        everstep[postgres], has as many as you like: they share the work, and take over from one that died.
     max_invocations: how many handlers run at a time; the others wait for their turn.
     grace: for how long running invocations may go on when the service is left. What is cut off then, or by a crash, goes
         on when a service with the same store is entered again.
@@ -113,8 +113,10 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         assert self._running is not None
-        running, self._running, self._engine = self._running, None, None
-        return await running.__aexit__(kind, error, traceback)
+        try:  # until it is over, handlers that still run may use the service
+            return await self._running.__aexit__(kind, error, traceback)
+        finally:
+            self._running = self._engine = None
 
     # -- functions
 
@@ -171,7 +173,7 @@ class Service:
     # -- executions
 
     async def start(self, function: DurableFunction[In, Out], value: In, *, name: str | None = None) -> StartedExecution[Out]:
-        """Start an execution; it is durable when this returns.
+        """Start an execution; it is durable when this returns. A handler that is not registered is now, with the defaults.
 
         name: makes the start idempotent, 1 to 64 letters, digits, - and _. The same name and input again means the same
         execution, open or ended; a name that is taken by another input raises ExecutionAlreadyStarted.
@@ -199,10 +201,10 @@ class Service:
     async def history(self, arn: str, *, include_data: bool = True) -> Sequence[JsonObject]:
         """All events, oldest first, in wire form with timestamps in milliseconds. include_data: with their payloads."""
         await self._read(arn)
-        state = await self._entered().executions.state(execution_id(arn))
         rendered: list[JsonObject] = []
         after: int | None = None
         while events := await self._store.events(execution_id(arn), limit=HISTORY_PAGE, after=after):
+            state = await self._entered().executions.state(execution_id(arn))  # asked last, so that it knows all that events name
             for event in events:
                 record = None if event.order is None else state.at(event.order)
                 rendered.append(render_event(event, state.execution, record, with_data=include_data))
@@ -251,12 +253,15 @@ class Service:
 
     # -- callbacks
 
-    async def succeed_callback(self, callback_id: str, value: object = None) -> None:
-        """Complete a callback. value: anything that JSON can hold; None: no result.
+    async def succeed_callback(self, callback_id: str, value: object = None, *, text: str | None = None) -> None:
+        """Complete a callback. value: written as JSON; None: no result. text: instead of a value, the result as it is to be read.
 
-        Raises ServiceError (CallbackTimeoutException) if it is completed already, timed out or unknown.
+        A callback with `returns` reads JSON; one without gives the text. Raises ServiceError (CallbackTimeoutException) if it
+        is completed already, timed out or unknown, SerializationError if the value cannot be written.
         """
-        result = None if value is None else _json_text(value)
+        if value is not None and text is not None:
+            raise UsageError("succeed_callback takes a value or a text, not both")
+        result = text if value is None else serdes_for(object).serialize(value)
         await self._complete(callback_id, Outcome(status="SUCCEEDED", result=result))
 
     async def fail_callback(self, callback_id: str, error: ErrorObject | Exception | None = None) -> None:
@@ -283,7 +288,9 @@ class Service:
     def _registered(self, function: DurableFunction[In, Out]) -> Durable:
         entry = self._functions.of(function)
         if entry is None:
-            raise UsageError(f"{function!r} is not registered: call service.register(...) first")
+            self.register(function)
+            entry = self._functions.of(function)
+            assert entry is not None
         return entry
 
     async def _ended(self, arn: str) -> Execution:
@@ -334,16 +341,10 @@ def _is_durable(function: object) -> TypeGuard[AnyDurable]:
 
 
 def _on_texts(function: Callable[[Never], Awaitable[object]]) -> PlainCall:
-    """A plain function as the service calls it, with JSON texts."""
+    """A plain function as the service calls it, with JSON texts; its event is read as its annotation says."""
+    event, result = serdes_for(parameter_annotation(function, 0)), result_serdes(function)
 
     async def call(payload: str) -> str:
-        return _json_text(await function(cast("Never", json.decode(payload))))
+        return result.serialize(await function(cast("Never", event.deserialize(payload))))
 
     return call
-
-
-def _json_text(value: object) -> str:
-    try:
-        return json.encode(value).decode()
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{value!r} cannot be written as JSON ({error}): give plain values, dataclasses or msgspec structs") from error
