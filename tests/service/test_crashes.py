@@ -11,7 +11,7 @@ import json
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.service.fakes import NOON, PENDING, ManualClock, Run, fake, hashed, settled, step, wait
 
@@ -153,7 +153,8 @@ async def until_one(one: Awaitable[object], other: Awaitable[object]) -> None:
     await asyncio.wait([asyncio.ensure_future(one), asyncio.ensure_future(other)], return_when=asyncio.FIRST_COMPLETED)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
+@example(lives=[(7, True), (14, True), (0, True), (17, True), (0, False)], names=["a", "b", "c"])
 @given(
     lives=st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=5),
     names=st.integers(1, 3).map(lambda count: [f"order-{number}" for number in range(count)]),
@@ -178,7 +179,7 @@ def test_every_open_execution_goes_on_after_a_crash_anywhere(lives: Sequence[tup
     asyncio.run(asyncio.wait_for(run(), 20))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(fates=st.lists(st.sampled_from([True, False, None, None, None]), max_size=60))
 def test_a_store_that_fails_for_a_while_holds_executions_up_and_loses_nothing(fates: Sequence[bool | None]) -> None:
     async def run() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.service.fakes import NOON, PENDING, ManualClock, Run, eventually, fake, played_out
+from tests.service.postgres import Server
 
 from everstep.errors import ExecutionAlreadyStarted, ExecutionFailed, PayloadTooLarge, ServiceError, UsageError
 from everstep.protocol.shapes import ErrorObject, InvocationOutput
@@ -15,8 +16,11 @@ from everstep.service.embedded import Service
 from everstep.service.stores.api import StoreError
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        server: Server = request.getfixturevalue("postgres")
+        return server.new_schema()
     return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/executions.db"
 
 
@@ -212,6 +216,7 @@ async def test_an_invocation_that_answers_nonsense_fails_the_execution(output: o
 COMPLETIONS: list[tuple[Callable[[Service, str], Awaitable[None]], tuple[str, str | None, str | None]]] = [
     (lambda service, callback: service.succeed_callback(callback, {"ok": True}), ("SUCCEEDED", '{"ok":true}', None)),
     (lambda service, callback: service.succeed_callback(callback), ("SUCCEEDED", None, None)),
+    (lambda service, callback: service.succeed_callback(callback, text="plain"), ("SUCCEEDED", "plain", None)),
     (lambda service, callback: service.fail_callback(callback, ValueError("no")), ("FAILED", None, "no")),
     (lambda service, callback: service.fail_callback(callback, ErrorObject(error_message="never")), ("FAILED", None, "never")),
 ]
@@ -421,15 +426,20 @@ async def test_wrong_registrations_are_refused() -> None:
 async def test_wrong_starts_are_refused() -> None:
     handler = fake(double)
     async with Service("memory://") as service:
-        with pytest.raises(UsageError, match="not registered"):
-            await service.start(handler, 1)
-        service.register(handler)
         with pytest.raises(UsageError, match="cannot name an execution"):
             await service.start(handler, 1, name="no spaces")
         with pytest.raises(PayloadTooLarge, match="the execution's input"):
             await service.start(handler, "x" * 6_300_000)
     with pytest.raises(UsageError, match="max_invocations"):
         Service("memory://", max_invocations=0)
+
+
+async def test_starting_a_handler_registers_it() -> None:
+    handler = fake(double)
+    async with Service("memory://") as service:
+        assert [await (await service.start(handler, number)).result() for number in (1, 2)] == [2, 4]
+        with pytest.raises(UsageError, match="registered already"):
+            service.register(handler)
 
 
 async def test_an_error_in_the_block_leaves_as_it_is(url: str) -> None:

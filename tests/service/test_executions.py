@@ -50,9 +50,10 @@ class Fixture:
     def __init__(self, room: int) -> None:
         self.store = Store()
         self.durable: list[Transition] = []
+        self.doubts: list[str] = []
         self.committer = Committer(self.store)
         self.executions = Executions(
-            self.store, self.committer, ManualClock(), lambda transition, _: self.durable.append(transition), room=room
+            self.store, self.committer, ManualClock(), lambda transition, _: self.durable.append(transition), self.doubts.append, room=room
         )
 
 
@@ -181,6 +182,7 @@ async def test_a_failed_commit_forgets_the_state_and_the_next_command_starts_fro
             await fixture.executions.perform("e-1", stop)
         fixture.store.failure = None
 
+        assert fixture.doubts == ["e-1"]
         assert (await fixture.executions.read("e-1")).status == "RUNNING"
         assert fixture.store.loads == ["e-1"]
         await fixture.executions.perform("e-1", stop)

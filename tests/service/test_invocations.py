@@ -325,6 +325,26 @@ async def test_leaving_lets_running_invocations_end_within_the_grace() -> None:
     assert (snapshot.execution.status, snapshot.execution.result) == ("SUCCEEDED", "1")
 
 
+async def test_a_handler_may_use_the_service_while_it_is_left() -> None:
+    going = asyncio.Event()
+
+    async def handler(run: Run) -> object:
+        if run.input != "other":
+            await going.wait()
+            await service.start(function, "other", name="other")
+        return None
+
+    function, store = fake(handler), MemoryStore()
+    async with Service(store) as service:
+        service.register(function)
+        await service.start(function, None)
+        await eventually(lambda: function.invocations == 1)
+        asyncio.get_running_loop().call_soon(going.set)
+
+    assert await store.find("handler", "other") is not None
+    assert function.invocations == 1
+
+
 async def test_leaving_begins_nothing_new() -> None:
     going = asyncio.Event()
 
@@ -363,6 +383,23 @@ async def test_what_is_cut_off_when_the_grace_is_over_goes_on_at_the_next_start(
         history = [event["EventType"] for event in await service.history(execution.arn)]
 
     assert history[3:] == ["InvocationCompleted", "InvocationCompleted", "ExecutionSucceeded"]
+
+
+async def test_an_invocation_may_be_cut_off_before_its_first_turn() -> None:
+    async def handler(run: Run) -> object:
+        return "done"
+
+    function, store = fake(handler), MemoryStore()
+    async with asyncio.timeout(1):
+        async with Service(store, grace=0) as service:
+            service.register(function)
+            execution = await service.start(function, None)
+        async with Service(store) as service:
+            service.register(function)
+
+            assert await service.execution(function, execution.arn).result() == "done"
+
+    assert function.invocations == 1
 
 
 async def test_executions_of_a_function_wait_until_it_is_registered() -> None:

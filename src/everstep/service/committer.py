@@ -19,6 +19,7 @@ MAX_GROUP: Final = 1_000
 
 class _Waiting(NamedTuple):
     write: Write
+    after: asyncio.Future[bool] | None
     taken: asyncio.Future[bool]
 
 
@@ -31,16 +32,17 @@ class Committer:
         self._arrived = asyncio.Event()
         self._is_closed = False
 
-    def hand_over(self, write: Write) -> asyncio.Future[bool]:
+    def hand_over(self, write: Write, *, after: asyncio.Future[bool] | None = None) -> asyncio.Future[bool]:
         """Whether the write was taken, known once it is durable. Raises what kept the write from being recorded.
 
-        The order of calls is the order of writes. Cancelling the wait does not take the write back.
+        The order of calls is the order of writes. Cancelling the wait does not take the write back. after: of the write
+        that this one rests on; without that one it is refused, even if another service's write has the same revision.
         """
         taken = asyncio.get_running_loop().create_future()
         if self._is_closed:
             taken.set_exception(StoreError("the service is closing"))
         else:
-            self._queue.append(_Waiting(write, taken))
+            self._queue.append(_Waiting(write, after, taken))
             self._arrived.set()
         return taken
 
@@ -62,6 +64,12 @@ class Committer:
                 raise
 
     async def _commit(self, group: Sequence[_Waiting]) -> None:
+        for waiting in group:
+            if waiting.after is not None and waiting.after.done() and not was_taken(waiting.after):
+                _give(waiting, is_taken=False)
+        group = [waiting for waiting in group if not waiting.taken.done()]
+        if not group:
+            return
         try:
             taken = await self._store.commit([waiting.write for waiting in group])
         except StoreError as error:
@@ -75,8 +83,16 @@ class Committer:
                 await self._commit([waiting])
         else:
             for waiting, is_taken in zip(group, taken, strict=True):
-                if not waiting.taken.done():
-                    waiting.taken.set_result(is_taken)
+                _give(waiting, is_taken=is_taken)
+
+
+def was_taken(write: asyncio.Future[bool]) -> bool:
+    return not write.cancelled() and write.exception() is None and write.result()
+
+
+def _give(waiting: _Waiting, *, is_taken: bool) -> None:
+    if not waiting.taken.done():
+        waiting.taken.set_result(is_taken)
 
 
 def _fail(group: Sequence[_Waiting], error: Exception) -> None:

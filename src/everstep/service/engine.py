@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 
 from everstep.errors import ExecutionAlreadyStarted, ServiceError
@@ -16,7 +16,7 @@ from everstep.service.clock import RETRY_MS, Clock
 from everstep.service.committer import Committer
 from everstep.service.direct import DirectClient
 from everstep.service.errands import Errands
-from everstep.service.executions import Command, Executions, UnknownExecution
+from everstep.service.executions import Executions, UnknownExecution
 from everstep.service.functions import Functions
 from everstep.service.invoker import Invoker
 from everstep.service.machine.execution import already_started
@@ -34,9 +34,11 @@ from everstep.service.machine.model import (
 from everstep.service.machine.rejection import Rejected
 from everstep.service.machine.rules import Rules
 from everstep.service.machine.state import State
-from everstep.service.machine.upkeep import fire_timers, recover
+from everstep.service.machine.upkeep import call_again, fire_timers, recover
 from everstep.service.scheduler import PAGE, Scheduler
-from everstep.service.stores.api import Store
+from everstep.service.sharing import Sharing
+from everstep.service.stores.api import Store, StoreError
+from everstep.service.stores.shared import SharedStore
 
 log = logging.getLogger("everstep.service")
 
@@ -58,8 +60,8 @@ class Engine:
     ) -> None:
         self.store, self._functions, self.clock = store, functions, clock
         self._committer = Committer(store)
-        self.executions = Executions(store, self._committer, clock, self._on_durable, self._on_doubt)
-        self._scheduler = Scheduler(store, clock, self._move_on)
+        self._shared = store if isinstance(store, SharedStore) else None
+        self.executions = Executions(store, self._committer, clock, self._on_durable, self._on_doubt, shared=self._shared)
         self.client = DirectClient(self.executions, functions.resolve, rules)
         self._invoker = Invoker(
             self.executions,
@@ -73,7 +75,15 @@ class Engine:
             jitter=jitter,
         )
         self._errands = Errands(self.executions, functions, store, clock)
+        if self._shared is None:
+            self._sharing = None
+            self._scheduler = Scheduler(store, clock, self.move_on)
+        else:
+            self._sharing = Sharing(self._shared, clock, self, self._watch)
+            self._scheduler = self._sharing.scheduler
+            self._invoker.on_room = self._sharing.scheduler.room_was_made
         self._group: asyncio.TaskGroup | None = None
+        self._watching: set[asyncio.Task[None]] = set()
         self._waiting: dict[str, set[asyncio.Future[Execution]]] = {}
 
     @asynccontextmanager
@@ -82,29 +92,44 @@ class Engine:
         failure: BaseException | None = None
         await self.store.open()
         try:
-            self._unrecovered.update(await self.store.to_recover())
+            left_open = await self.store.to_recover() if self._shared is None else ()
+            self._invoker.withheld.update(left_open)
             async with asyncio.TaskGroup() as group:
+                self._group = group
                 group.create_task(self._committer.run(), name="committer")
-                watch = [
-                    group.create_task(self._recover(list(self._unrecovered)), name="recovery"),
-                    group.create_task(self._scheduler.run(), name="scheduler"),
-                ]
+                self._watch(self._scheduler.run(), "scheduler")
+                self._watch(self._take_over_all(left_open), "recovery")
                 self._errands.start(group)
                 self._invoker.start(group)
+                lease = None
+                if self._sharing is not None:
+                    self._sharing.begin()
+                    lease = group.create_task(self._sharing.keep_lease(), name="lease")
                 try:
                     yield
                 except BaseException as error:  # the block's own error must leave as it is, not in a group
                     failure = error
                 self._group = None
-                for task in self._watching:
+                for task in tuple(self._watching):
                     task.cancel()
                 await self._finish(grace_s)
                 self._functions.drop_parked()
                 self._committer.close()
+                if lease is not None:
+                    lease.cancel()
         finally:
             await self.store.close()
         if failure is not None:
             raise failure
+
+    def _watch(self, work: Coroutine[object, object, None], name: str) -> None:
+        """Run it in the background, until the service is left."""
+        if self._group is None:  # it is being left
+            work.close()
+            return
+        task = self._group.create_task(work, name=name)
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
 
     async def _finish(self, grace_s: float) -> None:
         """Begin nothing more, and end what runs: by itself while the grace lasts, then by cancelling it."""
@@ -147,25 +172,50 @@ class Engine:
             if not waiting and self._waiting.get(execution_id) is waiting:
                 del self._waiting[execution_id]
 
+    def waiting(self) -> Collection[str]:
+        """The executions whose end somebody waits for."""
+        return self._waiting.keys()
+
+    def room(self) -> int:
+        """How many more invocations may begin or queue."""
+        return self._invoker.room
+
+    def functions(self) -> Collection[str]:
+        """Whose executions can be invoked."""
+        return self._functions.names()
+
     def registered(self, function: str) -> None:
         """The function can be called from now on."""
         self._invoker.registered(function)
         self._errands.registered(function)
+        if self._sharing is not None:
+            self._sharing.look()
 
     # -- what follows from commands
 
     def _on_durable(self, transition: Transition, now: int) -> None:
         execution = transition.execution
+        if self._shared is not None and not self._shared.owns(execution.id):
+            self._on_durable_elsewhere(execution)
+            return
         for effect in transition.effects:
             match effect:
                 case InvokeHandler():
-                    self._invoker.owe(execution.id)
+                    if self._sharing is None or self._sharing.scheduler.keeps(execution):
+                        self._invoker.owe(execution.id)
                 case ExecutionEnded():
                     self._tell(execution)
                 case CallFunction() | StartChild() | NotifyParent() | DeleteExecution():
                     self._errands.run(effect)
         # What is due already is what the effects are about, if there are any.
         if execution.due_at is not None and (execution.due_at > now or not transition.effects):
+            self._scheduler.announce(execution.id, execution.due_at)
+
+    def _on_durable_elsewhere(self, execution: Execution) -> None:
+        """The execution is at rest now, or its owner, who has been told, does what there is to do."""
+        if execution.ended_at is not None:
+            self._tell(execution)
+        if execution.due_at is not None:
             self._scheduler.announce(execution.id, execution.due_at)
 
     def _tell(self, ended: Execution) -> None:
@@ -177,45 +227,18 @@ class Engine:
     def _on_doubt(self, execution_id: str) -> None:
         """The store failed to record a change, or failed to say that it did: then nobody performed its effects."""
         if self._group is not None and execution_id not in self._invoker.withheld:
-            self._invoker.withheld.add(execution_id)
-            self._watch(self._group.create_task(self._clear_up(execution_id), name=f"clearing up {execution_id}"))
+            clearing_up = self.take_over(execution_id) if self._shared is None else self._take_over_if_owned(self._shared, execution_id)
+            self._watch(clearing_up, f"clearing up {execution_id}")
 
-    async def _clear_up(self, execution_id: str) -> None:
-        """Do what follows from what is recorded."""
-        while True:
-            await self._invoker.idle(execution_id)
-            if not await self._perform_each([execution_id], self._recovery_of, lambda _: fire_timers):
-                break
-            self._invoker.withheld.add(execution_id)
-            await self._clock.sleep_until(self._clock.now_ms() + RETRY_MS)
-        ...
+    # -- what is done without a command
 
-    async def _move_on(self, execution_ids: Collection[str]) -> Collection[str]:
+    async def move_on(self, execution_ids: Collection[str]) -> Collection[str]:
         """Fire the timers of executions that are due; returns those that have to be tried again."""
-        return await self._perform_each(execution_ids, lambda _: fire_timers)
-
-    async def _recover(self, execution_ids: Sequence[str]) -> None:
-        """Take over what the last process left open. No invocation of an execution begins before that."""
-        for first in range(0, len(execution_ids), PAGE):
-            remaining: Collection[str] = execution_ids[first : first + PAGE]
-            while remaining := await self._perform_each(remaining, self._recovery_of):
-                self._unrecovered.update(remaining)
-                await self.clock.sleep_until(self.clock.now_ms() + RETRY_MS)
-
-    def _recovery_of(self, execution_id: str) -> Command:
-        def command(state: State, now: int) -> Transition:
-            self._unrecovered.discard(execution_id)
-            return recover(state, now)
-
-        return command
-
-    async def _perform_each(self, execution_ids: Collection[str], command_for: Callable[[str], Command]) -> Collection[str]:
-        """Perform one command on each, at the same time; returns the ids of those that have to be tried again."""
         failed: list[str] = []
 
-        async def perform(execution_id: str) -> None:
+        async def fire(execution_id: str) -> None:
             try:
-                await self.executions.perform(execution_id, command_for(execution_id))
+                await self.executions.perform(execution_id, fire_timers)
             except UnknownExecution:
                 pass
             except ServiceError as error:
@@ -226,5 +249,83 @@ class Engine:
 
         async with asyncio.TaskGroup() as group:
             for execution_id in execution_ids:
-                group.create_task(perform(execution_id))
+                group.create_task(fire(execution_id))
         return failed
+
+    async def _take_over_all(self, execution_ids: Sequence[str]) -> None:
+        """Go on with what the last process left open."""
+        for first in range(0, len(execution_ids), PAGE):
+            async with asyncio.TaskGroup() as group:
+                for execution_id in execution_ids[first : first + PAGE]:
+                    group.create_task(self.take_over(execution_id))
+
+    async def take_over(self, execution_id: str) -> None:
+        """Do what follows from what is recorded, whoever may have done it or not. No invocation begins meanwhile."""
+        while True:
+            self._invoker.withheld.add(execution_id)
+            await self._invoker.idle(execution_id)
+            try:
+                await self._recover(execution_id)
+            except UnknownExecution:
+                self._invoker.withheld.discard(execution_id)
+            except ServiceError as error:
+                log.warning("execution %s could not be taken over, trying again: %s", execution_id, error)
+                await self.clock.sleep_until(self.clock.now_ms() + RETRY_MS)
+                continue
+            except Exception:
+                log.exception("execution %s cannot be taken over; it is left alone until the service starts again", execution_id)
+            return
+
+    async def _take_over_if_owned(self, shared: SharedStore, execution_id: str) -> None:
+        while True:
+            try:
+                if await shared.owned([execution_id]):
+                    await self.take_over(execution_id)
+            except StoreError:
+                await self.clock.sleep_until(self.clock.now_ms() + RETRY_MS)
+            else:
+                return
+
+    async def catch_up(self, execution_id: str) -> None:
+        """Another service has changed an execution that this one owns: do what follows from that."""
+        while True:
+            try:
+                await self.executions.perform(execution_id, fire_timers)
+                execution = (await self.executions.perform(execution_id, call_again)).execution
+            except UnknownExecution:
+                return
+            except ServiceError as error:
+                log.warning("could not catch up with execution %s, trying again: %s", execution_id, error)
+                await self.clock.sleep_until(self.clock.now_ms() + RETRY_MS)
+            else:
+                self._settle(execution)
+                return
+
+    async def answer(self, execution_id: str) -> None:
+        """Answer whoever waits for the execution, if it has ended."""
+        try:
+            execution = await self.executions.read(execution_id)
+        except UnknownExecution as error:
+            for waiter in self._waiting.pop(execution_id, ()):
+                if not waiter.done():
+                    waiter.set_exception(error)
+        except StoreError:
+            pass  # it is looked up again soon
+        else:
+            if execution.ended_at is not None:
+                self._tell(execution)
+
+    async def _recover(self, execution_id: str) -> None:
+        def command(state: State, now: int) -> Transition:
+            self._invoker.withheld.discard(execution_id)  # the effects of this command are to be performed
+            return recover(state, now)
+
+        await self.executions.perform(execution_id, command)
+        self._settle((await self.executions.perform(execution_id, fire_timers)).execution)
+
+    def _settle(self, execution: Execution) -> None:
+        """Everything that is due has been done."""
+        if execution.ended_at is not None:
+            self._tell(execution)
+        if execution.due_at is not None and execution.due_at > self.clock.now_ms():
+            self._scheduler.announce(execution.id, execution.due_at)

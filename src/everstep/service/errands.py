@@ -76,7 +76,10 @@ class Errands:
 
     def _begin(self, key: _Key, errand: Callable[[], Awaitable[None]]) -> None:
         if self._group is not None and key not in self._running:
-            self._running[key] = self._group.create_task(self._until_done(key, errand), name=" ".join(key))
+            task = self._group.create_task(self._until_done(key, errand), name=" ".join(key))
+            self._running[key] = task
+            # A callback, for a task that is cancelled before its first turn runs no code of its own.
+            task.add_done_callback(lambda _: self._running.pop(key))
 
     async def _until_done(self, key: _Key, errand: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -90,8 +93,6 @@ class Errands:
                     return
         except Exception:
             log.exception("could not %s; it is left until the service starts again", " ".join(key))
-        finally:
-            del self._running[key]
 
     async def _call(self, errand: CallFunction, entry: Plain) -> None:
         """The function is called once; only the recording of its outcome is tried again."""

@@ -18,12 +18,13 @@ from typing import Final, TypeAlias
 
 from everstep.errors import ServiceError
 from everstep.service.clock import Clock
-from everstep.service.committer import Committer
+from everstep.service.committer import Committer, was_taken
 from everstep.service.machine.execution import start_execution
 from everstep.service.machine.model import Execution, NewExecution, Transition
 from everstep.service.machine.rejection import Rejected
 from everstep.service.machine.state import State
 from everstep.service.stores.api import Store, StoreError, Write
+from everstep.service.stores.shared import SharedStore
 
 ROOM: Final = 50_000
 """How many operations the states at rest may hold in all."""
@@ -72,10 +73,12 @@ class Executions:
         on_durable: Callable[[Transition, int], None],
         on_doubt: Callable[[str], None],
         *,
+        shared: SharedStore | None = None,
         room: int = ROOM,
     ) -> None:
         self._store, self._committer, self._clock = store, committer, clock
         self._on_durable, self._on_doubt = on_durable, on_doubt
+        self._shared = shared
         self._residents: dict[str, _Resident] = {}
         self._resting: OrderedDict[str, _Resident] = OrderedDict()  # those without users; the one used last is last
         self._loading: dict[str, asyncio.Event] = {}
@@ -97,33 +100,45 @@ class Executions:
         while True:
             resident = await self._resident(execution_id)
             now = self._clock.now_ms()
-            transition = command(resident.state, now)
-            if transition.execution is not resident.state.execution:
-                break
-            # Nothing to write. But what was decided rests on changes that may still be on their way to the disk.
-            if await _is_durable(resident):
-                if transition.effects:
-                    self._on_durable(transition, now)
+            before = resident.state.execution
+            try:
+                transition = command(resident.state, now)
+            except Rejected:
+                if self._shared is None or await self._is_current(resident):
+                    raise
+                continue
+            if transition.execution is before:
+                # Nothing to write. But what was decided rests on changes that may still be on their way to the disk.
+                if await self._is_current(resident):
+                    if transition.effects:
+                        self._on_durable(transition, now)
+                    return transition
+                continue
+            resident.state.absorb(transition)
+            self._use(resident)
+            begins = before.invocation is None and transition.execution.invocation is not None
+            write = resident.last_write = self._write(transition, after=resident.last_write, is_claim=begins)
+            write.add_done_callback(partial(self._written, resident, transition, now))
+            if await asyncio.shield(write):
                 return transition
-        resident.state.absorb(transition)
-        self._use(resident)
-        write = resident.last_write = self._write(transition)
-        write.add_done_callback(partial(self._written, resident, transition, now))
-        if not await asyncio.shield(write):
-            raise ServiceError("the execution was changed by somebody else meanwhile", code="Conflict", is_retryable=True)
-        return transition
+            # Another service has changed the execution meanwhile: what is to be done is decided anew.
+            if self._shared is None:
+                raise ServiceError("the execution was changed by somebody else meanwhile", code="Conflict", is_retryable=True)
 
     async def read(self, execution_id: str) -> Execution:
         """The execution as it is durable. Raises UnknownExecution or StoreError."""
         while True:
             resident = await self._resident(execution_id)
             execution = resident.state.execution
-            if await _is_durable(resident):
+            if await self._is_current(resident):
                 return execution
 
     async def state(self, execution_id: str) -> State:
         """The live state, of which the last changes may not be durable yet. Raises UnknownExecution or StoreError."""
-        return (await self._resident(execution_id)).state
+        while True:
+            resident = await self._resident(execution_id)
+            if self._shared is None or await self._is_current(resident):
+                return resident.state
 
     @asynccontextmanager
     async def using(self, execution_id: str) -> AsyncGenerator[State]:
@@ -143,13 +158,15 @@ class Executions:
 
     # -- writing
 
-    def _write(self, transition: Transition) -> asyncio.Future[bool]:
-        return self._committer.hand_over(Write(execution=transition.execution, records=transition.records, events=transition.events))
+    def _write(self, transition: Transition, *, after: asyncio.Future[bool] | None = None, is_claim: bool = False) -> asyncio.Future[bool]:
+        write = Write(execution=transition.execution, records=transition.records, events=transition.events, is_claim=is_claim)
+        return self._committer.hand_over(write, after=after)
 
     # Both are callbacks, because the caller may have gone away meanwhile: the effects are due all the same.
 
     def _created(self, resident: _Resident, transition: Transition, now: int, write: asyncio.Future[bool]) -> None:
-        if _was_taken(write):
+        if was_taken(write):
+            self.forget(resident.id)  # somebody may have read it from the store by now
             self._residents[resident.id] = resident
             self._on_durable(transition, now)
         elif _is_doubtful(write):
@@ -159,7 +176,7 @@ class Executions:
     def _written(self, resident: _Resident, transition: Transition, now: int, write: asyncio.Future[bool]) -> None:
         if resident.last_write is write:
             resident.last_write = None
-        if _was_taken(write):
+        if was_taken(write):
             self._on_durable(transition, now)
         else:
             if self._residents.get(resident.id) is resident:
@@ -169,6 +186,18 @@ class Executions:
         self._release(resident)
 
     # -- memory
+
+    async def _is_current(self, resident: _Resident) -> bool:
+        """Whether the state, as it is when this is called, became durable, and nobody else has changed it. If not, it is forgotten."""
+        if not await _is_durable(resident):
+            return False
+        if self._shared is not None:
+            stored = await self._shared.revision(resident.id)
+            if stored is None or stored > resident.state.execution.revision:
+                if self._residents.get(resident.id) is resident:
+                    self.forget(resident.id)
+                return False
+        return True
 
     async def _resident(self, execution_id: str) -> _Resident:
         while True:
@@ -186,6 +215,9 @@ class Executions:
         loading = self._loading[execution_id] = asyncio.Event()
         try:
             snapshot = await self._store.load(execution_id)
+            resident = self._residents.get(execution_id)
+            if resident is not None:  # created meanwhile, and perhaps changed since: what was read may be older
+                return resident
             if snapshot is None:
                 raise UnknownExecution
             resident = self._residents[execution_id] = _Resident(State(snapshot.execution, snapshot.records))
@@ -219,10 +251,6 @@ class Executions:
             del self._residents[execution_id]
 
 
-def _was_taken(write: asyncio.Future[bool]) -> bool:
-    return not write.cancelled() and write.exception() is None and write.result()
-
-
 def _is_doubtful(write: asyncio.Future[bool]) -> bool:
     """Whether the write may have been made, though it failed."""
     return not write.cancelled() and isinstance(write.exception(), StoreError)
@@ -233,4 +261,4 @@ async def _is_durable(resident: _Resident) -> bool:
     if (write := resident.last_write) is None:
         return True
     await asyncio.wait([write])
-    return _was_taken(write)
+    return was_taken(write)

@@ -7,7 +7,7 @@ that code written for AWS, where durable functions must be qualified, runs uncha
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final, Never, TypeAlias
 
 from msgspec import Struct
@@ -80,6 +80,10 @@ class Functions:
         """What to call for executions that are pinned to this version, None if it is not known (yet)."""
         entry = self._known.get(name)
         return entry if isinstance(entry, Durable) else None
+
+    def names(self) -> Collection[str]:
+        """Of the functions whose executions can be invoked here."""
+        return self._known.keys()
 
     def plain(self, name: str) -> Plain | None:
         entry = self._known.get(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 
 from msgspec import json
 
@@ -68,6 +69,8 @@ class Invoker:
         self._new_id, self._new_secret, self._jitter = new_id, new_secret, jitter
         self.withheld: set[str] = set()
         """Executions that are not to be invoked, however often it is asked for."""
+        self.on_room: Callable[[], None] = lambda: None
+        """Called when an invocation has left."""
         self._owed: dict[str, None] = {}  # a queue without duplicates
         self._running: dict[str, asyncio.Task[None]] = {}
         self._strangers: dict[str, dict[str, None]] = {}
@@ -92,6 +95,11 @@ class Invoker:
         while (task := self._running.get(execution_id)) is not None:
             await asyncio.wait([task])
 
+    @property
+    def room(self) -> int:
+        """How many more invocations may begin or queue. The queue may be a quarter as long as what runs, so that nobody idles."""
+        return self._limit + self._limit // 4 - len(self._running) - len(self._owed)
+
     def stop(self) -> None:
         """Begin nothing any more: what is owed is owed still at the next start."""
         self._group = None
@@ -113,7 +121,9 @@ class Invoker:
             if execution_id in self._running:  # its end is recorded, but it is not off the stage yet
                 later.append(execution_id)
                 continue
-            self._running[execution_id] = self._group.create_task(self._serve(execution_id), name=f"invocation of {execution_id}")
+            task = self._group.create_task(self._serve(execution_id), name=f"invocation of {execution_id}")
+            self._running[execution_id] = task
+            task.add_done_callback(partial(self._left, execution_id))
         self._owed.update(dict.fromkeys(later))
 
     async def _serve(self, execution_id: str) -> None:
@@ -127,9 +137,12 @@ class Invoker:
             self._owed[execution_id] = None
         except Exception:
             log.exception("execution %s cannot be invoked; it is left alone until the service starts again", execution_id)
-        finally:
-            del self._running[execution_id]
-            self._pump()
+
+    def _left(self, execution_id: str, _: asyncio.Task[None]) -> None:
+        """A callback, for a task that is cancelled before its first turn runs no code of its own."""
+        del self._running[execution_id]
+        self._pump()
+        self.on_room()
 
     async def _invoke(self, execution_id: str) -> None:
         async with self._executions.using(execution_id) as state:
@@ -142,7 +155,7 @@ class Invoker:
             if beginning.begun is None:
                 await self._executions.perform(execution_id, fire_timers)  # it may have timed out while it waited for its turn
                 return
-            invocation = _invocation(state, beginning.begun, entry.invocation_timeout_s)
+            invocation = _invocation(beginning.begun, entry.invocation_timeout_s)
             await self._report(execution_id, invocation.request_id, await self._call(entry, invocation))
 
     def _wait_for(self, function: str, execution_id: str) -> None:
@@ -193,7 +206,8 @@ class _Beginning:
         return self.begun.transition if self.begun is not None else Transition(execution=state.execution)
 
 
-def _invocation(state: State, begun: Begun, timeout_s: float | None) -> Invocation:
+def _invocation(begun: Begun, timeout_s: float | None) -> Invocation:
+    state = begun.state
     return Invocation(
         arn=state.execution.arn,
         checkpoint_token=begun.token,

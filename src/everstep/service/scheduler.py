@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from typing import Final
+from typing import Final, TypeAlias
 
 from everstep.service.clock import RETRY_MS, Clock
 from everstep.service.stores.api import Due, Store, StoreError
@@ -16,11 +16,13 @@ from everstep.service.stores.api import Due, Store, StoreError
 PAGE: Final = 200
 """How many due executions are loaded and moved on at a time."""
 
+MoveOn: TypeAlias = Callable[[Collection[str]], Awaitable[Collection[str]]]
+
 
 class Scheduler:
     """Calls `move_on` with executions that are due; it returns those that could not be moved on, to be tried again."""
 
-    def __init__(self, store: Store, clock: Clock, move_on: Callable[[Collection[str]], Awaitable[Collection[str]]]) -> None:
+    def __init__(self, store: Store, clock: Clock, move_on: MoveOn) -> None:
         self._store, self._clock, self._move_on = store, clock, move_on
         self._reached: Due | None = None
         self._late: dict[str, None] = {}  # a set that keeps its order

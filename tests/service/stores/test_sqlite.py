@@ -18,7 +18,8 @@ from tests.service.stores.rows import step_write
 
 from everstep.service.stores.api import StoreError
 from everstep.service.stores.sqlite import SqliteStore
-from everstep.service.stores.sqlite.schema import MIGRATIONS
+from everstep.service.stores.sqlite.schema import MIGRATIONS, connect_for_writing
+from everstep.service.stores.sqlite.writer import Writer
 
 FILE = "executions.db"
 
@@ -207,6 +208,22 @@ async def test_when_the_disk_is_full_nothing_is_half_written_and_work_goes_on_wh
         assert await store.load("e-1") == before
         assert await store.load("e-2") is None
         assert await store.commit([step_write("e-2", 1), step_write("e-1", 2)]) == [True, True]
+
+
+def test_the_write_ahead_log_is_emptied_when_it_may_be_what_fills_the_disk(tmp_path: Path) -> None:
+    connection = connect_for_writing(tmp_path / FILE, "FULL")
+    writer = Writer(connection)
+    writer.commit([step_write("e-1", revision) for revision in range(1, 20)])
+    connection.execute("PRAGMA max_page_count = 15")
+
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        writer.commit([step_write("e-1", 20, result="x" * 100_000)])
+    log_before = size_of(tmp_path / f"{FILE}-wal")
+    taken = writer.commit([step_write("e-1", 20)])
+
+    assert taken == [True]
+    assert size_of(tmp_path / f"{FILE}-wal") < log_before
+    connection.close()
 
 
 async def test_another_programs_transaction_is_waited_for(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
+from tests.service.postgres import Server
 from tests.service.stores.rows import execution, step
 
 from everstep.protocol.shapes import ExecutionStatus
@@ -20,6 +21,7 @@ from everstep.service.machine.model import Event
 from everstep.service.stores.api import Due, Filter, Position, Store, Write
 from everstep.service.stores.memory import MemoryStore
 from everstep.service.stores.sqlite import SqliteStore
+from everstep.service.stores.urls import store_at
 
 IDS = st.sampled_from("abcd")
 FUNCTIONS = st.sampled_from(["order", "invoice"])
@@ -168,14 +170,20 @@ EVERYTHING: Sequence[Command] = [
 ]
 
 
-def sqlite_in(folder: Path) -> Store:
+def sqlite_in(folder: Path, _: Server) -> Store:
     return SqliteStore(folder / "executions.db", synchronous="NORMAL")
 
 
-@pytest.mark.parametrize("make", [sqlite_in])
+def postgres_at(_: Path, server: Server) -> Store:
+    return store_at(server.new_schema())
+
+
+@pytest.mark.parametrize("make", [sqlite_in, postgres_at])
 @settings(max_examples=60, deadline=None)
 @given(commands=st.lists(COMMANDS, max_size=12))
-def test_every_store_answers_as_the_memory_store(make: Callable[[Path], Store], commands: Sequence[Command]) -> None:
+def test_every_store_answers_as_the_memory_store(
+    postgres: Server, make: Callable[[Path, Server], Store], commands: Sequence[Command]
+) -> None:
     async def run(store: Store) -> list[object]:
         await store.open()
         revisions: dict[str, int] = {}
@@ -184,4 +192,4 @@ def test_every_store_answers_as_the_memory_store(make: Callable[[Path], Store], 
         return answers
 
     with tempfile.TemporaryDirectory() as folder:
-        assert asyncio.run(run(make(Path(folder)))) == asyncio.run(run(MemoryStore()))
+        assert asyncio.run(run(make(Path(folder), postgres))) == asyncio.run(run(MemoryStore()))

@@ -34,15 +34,33 @@ def needs_recovery(known: Execution) -> bool:
     return known.invocation is not None or (known.calls > 0 and known.status in OPEN)
 
 
+def needs_owner(known: Execution) -> bool:
+    """Whether one instance has to be at work for it, or about to be: for an invocation that runs or is owed, for calls, for its removal."""
+    is_owed = known.status == "RUNNING" and known.invoke_at is not None
+    return is_owed or known.owes_parent or known.deletion_requested_at is not None or needs_recovery(known)
+
+
 def recover(state: State, now: int) -> Transition:
     """Take over from an instance that is gone: its invocation is lost, its calls are made again."""
     change = Change(state, now)
     if change.execution.invocation is not None:
         lose(change, change.execution.invocation)
+    _call_again(change)
+    return change.finish()
+
+
+def call_again(state: State, now: int) -> Transition:
+    """Name the calls that have not ended, and write nothing."""
+    change = Change(state, now)
+    _call_again(change)
+    return change.finish()
+
+
+def _call_again(change: Change) -> None:
+    state = change.state
     if change.is_open and change.calls:
         for operation_id, record in state.records.items():
             call = record.kept
             is_waiting = operation_id not in change.records and record.operation.status == "STARTED"
             if is_waiting and isinstance(call, ChainedCall):
                 change.effects.append(dispatch(state.execution.id, operation_id, call))
-    return change.finish()

@@ -64,6 +64,14 @@ class Violations:
         elif value > most:
             self._add(path, value, f"Member must have value less than or equal to {most}")
 
+    def required(self, path: str) -> None:
+        """Say that a member is missing."""
+        self._found.append(f"Value null at '{path}' failed to satisfy constraint: Member must not be null")
+
+    def one_of(self, path: str, value: str, allowed: Sequence[str]) -> None:
+        if value not in allowed:
+            self._add(path, value, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+
     def _add(self, path: str, value: str | int, constraint: str, *, is_secret: bool = False) -> None:
         subject = "Value" if is_secret else f"Value '{value}'"
         self._found.append(f"{subject} at '{path}' failed to satisfy constraint: {constraint}")

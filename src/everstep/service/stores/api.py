@@ -21,11 +21,13 @@ class Write(Struct, frozen=True, kw_only=True):
 
     A new execution is refused if another one that still exists has its (function, name). What a write may count on to
     be unchanged since the execution was new: id, arn, function, name, version, started_at and input; and a result stays.
+    is_claim: whether the writer begins something for it that others would have to take over; see shared.py.
     """
 
     execution: Execution
     records: Sequence[Record] = ()
     events: Sequence[Event] = ()
+    is_claim: bool = False
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -78,8 +80,8 @@ class Store(Protocol):
     async def commit(self, writes: Sequence[Write]) -> Sequence[bool]:
         """Make the writes durable in one go; for each, whether it was taken (False: its row had moved on, or its name is taken).
 
-        Several writes of one execution may follow each other. Any other exception than StoreError means that some
-        write cannot be recorded at all; none was.
+        Several writes of one execution may follow each other; one that follows a refused one, by revision, is refused
+        with it. Any other exception than StoreError means that some write cannot be recorded at all; none was.
         """
         ...
 

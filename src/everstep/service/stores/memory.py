@@ -42,7 +42,14 @@ class MemoryStore:
         pass
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[bool]:
-        return [self._take(write) for write in writes]
+        taken: list[bool] = []
+        refused: dict[str, int] = {}
+        for write in writes:
+            new = write.execution
+            taken.append(refused.pop(new.id, None) != new.revision - 1 and self._take(write))
+            if not taken[-1]:
+                refused[new.id] = new.revision
+        return taken
 
     def _take(self, write: Write) -> bool:
         new = write.execution

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 from everstep.service.stores.api import StoreError
@@ -44,8 +45,9 @@ class Ownership:
             if not _still_names(path, descriptor):  # its owner removed the file between our open and our lock
                 os.close(descriptor)
                 continue
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, str(os.getpid()).encode())
+            with suppress(OSError):  # a courtesy to whoever is refused, for which a full disk may have no room
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, str(os.getpid()).encode())
             self._descriptor = descriptor
             _held.add(self)
 

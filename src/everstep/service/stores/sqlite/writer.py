@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Final, NamedTuple, TypeAlias
 
@@ -44,14 +45,37 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._heads: dict[str, Head] = {}
+        self._was_full = False
 
     def commit(self, writes: Sequence[Write]) -> list[bool]:
         encoded = [encode(write) for write in writes]
         heads: dict[str, Head] = {}
-        with transaction(self._connection):
-            taken = [self._place(write, heads) for write in encoded]
-            self._record([write for write, is_taken in zip(encoded, taken, strict=True) if is_taken], heads)
+        if self._was_full:
+            self._shrink_log()
+        try:
+            with transaction(self._connection):
+                taken = self._place_all(encoded, heads)
+                self._record([write for write, is_taken in zip(encoded, taken, strict=True) if is_taken], heads)
+        except sqlite3.OperationalError as error:
+            self._was_full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+            raise
+        self._was_full = False
         self._remember(heads)
+        return taken
+
+    def _shrink_log(self) -> None:
+        """Move what the write-ahead log holds to where it belongs: the log holds most pages many times, and may be what fills the disk."""
+        with suppress(sqlite3.OperationalError):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _place_all(self, writes: Sequence[EncodedWrite], heads: dict[str, Head]) -> list[bool]:
+        taken: list[bool] = []
+        refused: dict[str, int] = {}
+        for write in writes:
+            new = write.execution
+            taken.append(refused.pop(new.id, None) != new.revision - 1 and self._place(write, heads))
+            if not taken[-1]:
+                refused[new.id] = new.revision
         return taken
 
     def _place(self, write: EncodedWrite, heads: dict[str, Head]) -> bool:

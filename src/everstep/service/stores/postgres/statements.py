@@ -1,0 +1,145 @@
+"""The statements that write a group: one text for each shape that a group may have, so that the server plans each once.
+
+Rule: rows are locked in one order, everywhere: a transaction inserts new executions by function and name, then changes
+others by id. So two instances never wait for each other in a circle: an insert may have to wait for whoever inserts,
+changes or deletes what has its name, but nobody who is changing executions ever waits for an insert.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final, NamedTuple, TypeAlias
+
+from everstep.service.stores.postgres.chains import NEVER
+
+
+class Shape(NamedTuple):
+    """What makes one statement's text different from another's.
+
+    is_alone: for one execution, with a parameter for each value; otherwise each column is one parameter, an array.
+    records, payloads: how many it has; of arrays, whether there are any.
+    """
+
+    is_new: bool
+    is_alone: bool
+    records: int
+    payloads: int
+
+
+Columns: TypeAlias = tuple[tuple[str, str], ...]
+
+# The columns of what is passed in: name and type.
+CHANGING: Final[Columns] = (
+    ("id", "text"),
+    ("revision", "bigint"),
+    ("status", "text"),
+    ("due_at", "bigint"),
+    ("owed_at", "bigint"),
+    ("needs_recovery", "boolean"),
+    ("needs_owner", "boolean"),
+    ("body", "bytea"),
+    ("last_id", "bigint"),
+    ("first_id", "bigint"),
+    ("count", "bigint"),
+    ("bodies", "bytea"),
+)
+UPDATED: Final[Columns] = (*CHANGING, ("expected", "bigint"), ("is_claim", "boolean"))
+CREATED: Final[Columns] = (
+    *CHANGING,
+    ("function", "text"),
+    ("name", "text"),
+    ("version", "text"),
+    ("started_at", "bigint"),
+)
+# Which elements of the arrays of records and payloads are an execution's. Joining them by id would take the square of their number.
+RANGES: Final[Columns] = tuple((f"{part}_{end}", "bigint") for part in ("records", "payloads") for end in ("from", "to"))
+RECORDS: Final[Columns] = (("ord", "bigint"), ("body", "bytea"))
+PAYLOADS: Final[Columns] = (("is_result", "boolean"), ("body", "bytea"))
+
+# Locked by id, in the version that other transactions left; a row that has moved on is passed over.
+# An owner stays while there is work, except that whoever begins an invocation is its owner.
+UPDATE: Final = """
+WITH new AS MATERIALIZED (SELECT * FROM {new}),
+found AS MATERIALIZED (
+    SELECT e.number, e.owner AS owner_before, e.status AS status_before, new.*
+    FROM new JOIN executions e ON e.id = new.id AND e.revision = new.expected
+    ORDER BY e.id FOR UPDATE OF e
+),
+written AS (
+    UPDATE executions e SET
+        revision = found.revision, status = found.status, body = found.body,
+        due_at = NULLIF(found.due_at, {never}), owed_at = NULLIF(found.owed_at, {never}), needs_recovery = found.needs_recovery,
+        owner = CASE WHEN found.needs_owner THEN CASE WHEN found.is_claim THEN %(me)b ELSE COALESCE(e.owner, %(me)b) END END
+    FROM found WHERE e.number = found.number
+    RETURNING e.id, e.owner, found.owner_before, found.status_before, e.status
+)"""
+INSERT: Final = """
+WITH new AS MATERIALIZED (SELECT nextval('execution_numbers') AS number, n.* FROM {new}),
+written AS (
+    INSERT INTO executions (
+        number, id, function, name, version, status, started_at, due_at, owed_at, needs_recovery, revision, owner, body
+    )
+    SELECT number, id, function, name, version, status, started_at, NULLIF(due_at, {never}), NULLIF(owed_at, {never}),
+        needs_recovery, revision, CASE WHEN needs_owner THEN %(me)b END, body
+    FROM new ORDER BY function, name, number
+    ON CONFLICT DO NOTHING
+    RETURNING number, id, owner, NULL AS owner_before, 'RUNNING' AS status_before, status
+),
+found AS MATERIALIZED (SELECT new.* FROM new JOIN written ON written.number = new.number)"""
+WITH_RECORDS: Final = """,
+recorded AS (
+    INSERT INTO operations SELECT found.number, {records}
+    ON CONFLICT (execution, ord) DO UPDATE SET body = excluded.body
+)"""
+WITH_PAYLOADS: Final = """,
+paid AS (
+    INSERT INTO payloads SELECT found.number, {payloads}
+    ON CONFLICT (execution, is_result) DO UPDATE SET body = excluded.body
+)"""
+THEN: Final = """,
+happened AS (INSERT INTO events SELECT number, last_id, first_id, count, bodies FROM found WHERE count > 0)
+SELECT id, owner, CASE
+    WHEN owner_before <> %(me)b THEN pg_notify(%(prefix)b || owner_before, id)::text
+    WHEN %(tell_ends)b AND status_before IN ('RUNNING', 'PAUSING', 'PAUSED')
+        AND status NOT IN ('RUNNING', 'PAUSING', 'PAUSED')
+    THEN pg_notify(%(prefix)b, 'ended ' || id)::text
+END
+FROM written"""
+
+DELETE: Final = b"""
+WITH found AS MATERIALIZED (SELECT number FROM executions WHERE id = %(id)b FOR UPDATE),
+paid AS (DELETE FROM payloads USING found WHERE execution = found.number),
+recorded AS (DELETE FROM operations USING found WHERE execution = found.number),
+happened AS (DELETE FROM events USING found WHERE execution = found.number)
+DELETE FROM executions USING found WHERE executions.number = found.number"""
+
+
+@cache
+def statement(shape: Shape) -> bytes:
+    """Its parameters are called by part (n: executions, r: records, p: payloads), row and column: n0_2, or n2 for a column as an array."""
+    columns = (CREATED if shape.is_new else UPDATED) + (() if shape.is_alone else RANGES)
+    new = f"{_rows('n', columns, 1) if shape.is_alone else _unnested('n', columns)} AS n({', '.join(name for name, _ in columns)})"
+    text = (INSERT if shape.is_new else UPDATE).format(new=new, never=NEVER)
+    if shape.records:
+        text += WITH_RECORDS.format(records=_elements("r", RECORDS, "records", shape.is_alone, shape.records))
+    if shape.payloads:
+        text += WITH_PAYLOADS.format(payloads=_elements("p", PAYLOADS, "payloads", shape.is_alone, shape.payloads))
+    return (text + THEN).encode()
+
+
+def _rows(part: str, columns: Columns, rows: int) -> str:
+    values = (", ".join(f"%({part}{row}_{place})b::{kind}" for place, (_, kind) in enumerate(columns)) for row in range(rows))
+    return f"(VALUES {', '.join(f'({row})' for row in values)})"
+
+
+def _unnested(part: str, columns: Columns) -> str:
+    return f"unnest({', '.join(f'%({part}{place})b::{kind}[]' for place, (_, kind) in enumerate(columns))})"
+
+
+def _elements(part: str, columns: Columns, what: str, is_alone: bool, rows: int) -> str:
+    """What belongs to an execution that was found, as the rest of a SELECT."""
+    if is_alone:
+        names = ", ".join(name for name, _ in columns)
+        return f"{', '.join(f'{part}.{name}' for name, _ in columns)} FROM found, {_rows(part, columns, rows)} AS {part}({names})"
+    values = ", ".join(f"(%({part}{place})b::{kind}[])[i]" for place, (_, kind) in enumerate(columns))
+    return f"{values} FROM found, generate_series(found.{what}_from, found.{what}_to) AS i"
