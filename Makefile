@@ -4,6 +4,7 @@ PYTHON ?= python3
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14
 VENV ?= .venv
 ARGS ?=
+HARNESS ?= ../shared/conformance
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -12,10 +13,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format types bench clean
+.PHONY: help setup demo test test-all lint format types bench conformance clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo 'PYTHON=python3.13 picks the interpreter when .venv is made; ARGS="-k retry" is passed on to test, demo and bench.'
 
 setup: $(READY) ## Make .venv and install the package and its tools (the others do it when needed)
@@ -46,6 +47,9 @@ format: $(READY) ## Write the formatting that lint asks for, and the fixes that 
 types: $(READY) ## Check types, twice: mypy and pyright
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+conformance: $(READY) ## Run the published conformance requirements; HARNESS is the directory of run_conformance.py
+	$(BIN)/python -m tests.conformance.run $(HARNESS) $(ARGS)
 
 bench: $(READY) ## Measure, and print the figures
 	$(BIN)/python -m bench.run $(ARGS)

@@ -1,0 +1,158 @@
+"""The HTTP API as a Starlette application over a service.
+
+Rule: whatever a request says, the answer is the API's own: a refusal for what is malformed, and for our own faults an error
+500 that hides what went wrong from the caller and logs it.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
+from urllib.parse import quote
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from everstep.errors import ServiceError, UsageError
+from everstep.server import invoke, runtime_api
+from everstep.server.answers import Answer
+from everstep.server.backend import Backend
+from everstep.server.errors import ApiError, api_error
+from everstep.server.requests import Call, parse_query
+from everstep.server.routes import aliases, callbacks, executions, functions, handlers
+from everstep.server.routing import match
+from everstep.service.machine.rejection import Rejected
+
+log = logging.getLogger("everstep.server")
+
+MAX_BODY: Final = 128 * 1024 * 1024
+"""Of any request; the largest that AWS takes is an archive of code, written as Base64."""
+MAX_KEPT: Final[Mapping[str, int]] = {"CreateFunction": MAX_BODY, "UpdateFunctionCode": MAX_BODY}
+DEFAULT_MAX_KEPT: Final = 32 * 1024 * 1024
+"""Of a checkpoint: 6 MB of payload grow when they are escaped."""
+METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
+
+_Handler: TypeAlias = Callable[[Backend, Call], Awaitable[Answer]]
+
+HANDLERS: Final[Mapping[str, _Handler]] = {
+    "CheckpointDurableExecution": handlers.checkpoint,
+    "GetDurableExecutionState": handlers.get_state,
+    "GetDurableExecutionHistory": executions.get_history,
+    "GetDurableExecution": executions.get_execution,
+    "ListDurableExecutionsByFunction": executions.list_by_function,
+    "StopDurableExecution": executions.stop,
+    "PauseDurableExecution": executions.pause,
+    "ResumeDurableExecution": executions.resume,
+    "DeleteDurableExecution": executions.delete,
+    "SendDurableExecutionCallbackSuccess": callbacks.succeed,
+    "SendDurableExecutionCallbackFailure": callbacks.fail,
+    "SendDurableExecutionCallbackHeartbeat": callbacks.heartbeat,
+    "Invoke": invoke.invoke,
+    "InvokeWithResponseStream": invoke.invoke_with_response_stream,
+    "InvokeAsync": invoke.invoke_async,
+    "CreateFunction": functions.create,
+    "GetFunction": functions.get,
+    "GetFunctionConfiguration": functions.get_configuration,
+    "UpdateFunctionConfiguration": functions.update_configuration,
+    "UpdateFunctionCode": functions.update_code,
+    "ListFunctions": functions.list_all,
+    "DeleteFunction": functions.delete,
+    "PublishVersion": functions.publish_version,
+    "ListVersionsByFunction": functions.list_versions,
+    "CreateAlias": aliases.create,
+    "GetAlias": aliases.get,
+    "UpdateAlias": aliases.update,
+    "DeleteAlias": aliases.delete,
+    "ListAliases": aliases.list_all,
+    "ListTags": aliases.list_tags,
+    "TagResource": aliases.tag,
+    "UntagResource": aliases.untag,
+    "GetFunctionEventInvokeConfig": aliases.get_event_invoke,
+    "PutFunctionEventInvokeConfig": aliases.put_event_invoke,
+    "GetFunctionConcurrency": aliases.get_concurrency,
+    "GetAccountSettings": aliases.get_account_settings,
+}
+
+
+def create_app(backend: Backend) -> Starlette:
+    """The application. The backend's service has to be entered while it serves."""
+
+    async def health(request: Request) -> Response:
+        is_stopping = backend.closing.is_set()
+        headers = {"x-amzn-requestid": str(uuid.uuid4())}
+        return JSONResponse({"status": "stopping" if is_stopping else "ok"}, 503 if is_stopping else 200, headers)
+
+    async def api(request: Request) -> Response:
+        return await _answered(backend, request)
+
+    return Starlette(routes=[Route("/health", health), Route("/{path:path}", api, methods=list(METHODS))])
+
+
+async def _answered(backend: Backend, request: Request) -> Response:
+    request_id = str(uuid.uuid4())
+    try:
+        response = await _response(backend, request)
+    except ApiError as error:
+        response = _refusal(error)
+    except (Rejected, ServiceError) as error:
+        refusal = api_error(error)
+        if refusal.status == 500:
+            log.warning("request %s could not be served: %s", request_id, error)
+        response = _refusal(refusal)
+    except UsageError:
+        if not backend.closing.is_set():
+            raise
+        response = _refusal(ApiError("ServiceException", "The server is stopping."))
+    except ClientDisconnect:
+        response = Response(status_code=499)
+    except Exception:
+        log.exception("request %s failed", request_id)
+        response = _refusal(ApiError("ServiceException", "An internal error occurred."))
+    response.headers["x-amzn-requestid"] = request_id
+    return response
+
+
+async def _response(backend: Backend, request: Request) -> Response:
+    if runtime_api.is_for_workers(request.url.path):
+        return await runtime_api.answer(backend, request, await _body(request, DEFAULT_MAX_KEPT))
+    raw_path = request.scope.get("raw_path")
+    path = raw_path.decode("latin-1") if isinstance(raw_path, bytes) else quote(request.scope["path"])
+    found = match(request.method, path)
+    if found is None:
+        raise ApiError("UnknownOperationException", f"There is no operation {request.method} {path}")
+    call = Call(
+        operation=found.operation,
+        labels=found.labels,
+        query=parse_query(request.url.query),
+        headers=request.headers,
+        body=await _body(request, MAX_KEPT.get(found.operation, DEFAULT_MAX_KEPT)),
+    )
+    answer = await HANDLERS[found.operation](backend, call)
+    return Response(answer.body, answer.status, dict(answer.headers))
+
+
+async def _body(request: Request, longest: int) -> bytes:
+    """The whole body. One that is too long is read to its end, or the client would not hear the refusal. Raises ApiError."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= longest:
+            chunks.append(chunk)
+        elif size > MAX_BODY:
+            break
+    if size > longest:
+        raise ApiError("RequestTooLargeException", f"Request must be smaller than {longest} bytes")
+    return b"".join(chunks)
+
+
+def _refusal(error: ApiError) -> Response:
+    headers = {"x-amzn-errortype": error.code, "content-type": "application/json"}
+    if error.status == 429:
+        headers["retry-after"] = "1"
+    return Response(msgspec.json.encode(error.body), error.status, headers)

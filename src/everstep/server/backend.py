@@ -1,0 +1,58 @@
+"""What the operations work on: the service, its functions, and what goes on beside requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+
+from everstep.server.catalog import Catalog
+from everstep.service.embedded import Service
+from everstep.service.engine import Engine
+
+log = logging.getLogger("everstep.server")
+
+
+class Backend:
+    """allow_unqualified: let durable functions be invoked without a qualifier, which then is `$LATEST`."""
+
+    def __init__(self, service: Service, catalog: Catalog, *, allow_unqualified: bool = False) -> None:
+        self.service, self.catalog = service, catalog
+        self.allow_unqualified = allow_unqualified
+        self.closing = asyncio.Event()
+        """Set when the server stops: whoever waits for something that may take long gives up then."""
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def engine(self) -> Engine:
+        return self.service.engine
+
+    def now_ms(self) -> int:
+        return self.engine.clock.now_ms()
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        self._group = group
+
+    def stop(self) -> None:
+        """Let go of everything that waits."""
+        self._group = None
+        self.closing.set()
+        for task in self._tasks:
+            task.cancel()
+
+    def in_background(self, work: Coroutine[object, object, None], name: str) -> None:
+        """Do something that nobody waits for. It ends with the server at the latest."""
+        if self._group is None:
+            work.close()
+            return
+        task = self._group.create_task(_logged(work, name), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _logged(work: Coroutine[object, object, None], name: str) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("%s failed", name)

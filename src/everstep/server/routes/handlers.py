@@ -1,0 +1,122 @@
+"""The two calls that a running handler makes: CheckpointDurableExecution and GetDurableExecutionState."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, cast, get_args
+
+import msgspec
+
+from everstep.protocol.ids import execution_id
+from everstep.protocol.shapes import OPERATION_TYPES, Operation, OperationAction, OperationUpdate, Shape
+from everstep.server import markers
+from everstep.server.answers import Answer, ok
+from everstep.server.backend import Backend
+from everstep.server.errors import invalid
+from everstep.server.remote import MAX_EVENT_BYTES, page_of, state_listing
+from everstep.server.requests import Call, converted, read_object, without_nulls
+from everstep.server.wire import operations_in_seconds
+from everstep.service.executions import UnknownExecution
+from everstep.service.machine.checkpoint import readable_operations
+from everstep.service.machine.rejection import INVALID_TOKEN, Rejected
+from everstep.service.machine.validation import MAX_TOKEN, TOKEN_PATTERN, Violations, check_checkpoint
+
+ACTIONS: Final = get_args(OperationAction)
+
+
+class _Checkpoint(Shape, frozen=True):
+    checkpoint_token: str
+    updates: Sequence[OperationUpdate] = ()
+    client_token: str | None = None
+
+
+class _Operations(Shape, frozen=True):
+    operations: Sequence[Operation]
+
+
+class _Checkpointed(Shape, frozen=True):
+    new_execution_state: _Operations
+    checkpoint_token: str | None = None
+
+
+class _StatePage(Shape, frozen=True, omit_defaults=False):
+    operations: Sequence[msgspec.Raw]
+    next_marker: str
+
+
+_decode: Final = msgspec.json.Decoder(_Checkpoint).decode
+
+
+async def checkpoint(backend: Backend, call: Call) -> Answer:
+    arn = call.execution_arn
+    try:
+        request = _decode(call.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        request = _read_leniently(call.body)
+    check_checkpoint(request.checkpoint_token, request.updates, request.client_token)
+    answer = await backend.engine.client.checkpoint(arn, request.checkpoint_token, request.updates, request.client_token)
+    state = _Operations(operations=operations_in_seconds(answer.operations))
+    return ok(_Checkpointed(checkpoint_token=answer.token, new_execution_state=state))
+
+
+def _read_leniently(body: bytes) -> _Checkpoint:
+    """Nulls count as absent, and so do options without a member. Raises ApiError, or Rejected if a required member is missing."""
+    members = cast("dict[str, object]", without_nulls(read_object(body)))
+    violations = Violations()
+    if "CheckpointToken" not in members:
+        violations.required("checkpointToken")
+    updates = members.get("Updates")
+    for number, update in enumerate(cast("list[object]", updates) if isinstance(updates, list) else (), start=1):
+        if isinstance(update, dict):
+            _check_update(violations, number, cast("dict[str, object]", update))
+    violations.reject()
+    return converted(members, _Checkpoint)
+
+
+def _check_update(violations: Violations, number: int, update: dict[str, object]) -> None:
+    path = f"updates.{number}.member"
+    for member, allowed in (("Id", None), ("Type", OPERATION_TYPES), ("Action", ACTIONS)):
+        value = update.get(member)
+        if value is None:
+            violations.required(f"{path}.{member.lower()}")
+        elif allowed is not None and isinstance(value, str):
+            violations.one_of(f"{path}.{member.lower()}", value, allowed)
+    if update.get("StepOptions") == {}:
+        del update["StepOptions"]
+    for options, member in (("WaitOptions", "WaitSeconds"), ("ChainedInvokeOptions", "FunctionName")):
+        given = update.get(options)
+        if isinstance(given, Mapping) and member not in given:
+            violations.required(f"{path}.{options[0].lower()}{options[1:]}.{member[0].lower()}{member[1:]}")
+
+
+async def get_state(backend: Backend, call: Call) -> Answer:
+    arn = call.execution_arn
+    token = (call.text("CheckpointToken") or "").replace(" ", "+")  # a plus sign that the client forgot to escape
+    violations = Violations()
+    if call.text("CheckpointToken") is None:
+        violations.required("checkpointToken")
+    else:
+        violations.pattern("checkpointToken", token, TOKEN_PATTERN, MAX_TOKEN, "[A-Za-z0-9+/]+={0,2}")
+    violations.reject()
+    size = call.page_size()
+    try:
+        state = await backend.engine.executions.state(execution_id(arn))
+        if state.execution.arn != arn:
+            raise UnknownExecution
+        operations = readable_operations(state, token)
+    except UnknownExecution:
+        raise invalid(INVALID_TOKEN) from None
+    start = _start(call.text("Marker"), arn, token, backend.now_ms())
+    in_seconds = operations_in_seconds(operations[start : start + size + 1])
+    page = page_of(in_seconds, 0, size, MAX_EVENT_BYTES)
+    marker = "" if page.end is None else markers.write(state_listing(arn, token), [start + page.end], backend.now_ms())
+    return ok(_StatePage(operations=page.operations, next_marker=marker))
+
+
+def _start(marker: str | None, arn: str, token: str, now_ms: int) -> int:
+    if not marker:
+        return 0
+    position = markers.read(marker, state_listing(arn, token), now_ms)
+    if len(position) != 1 or not isinstance(position[0], int) or position[0] < 0:
+        raise Rejected("InvalidParameterValueException", "Invalid Marker")
+    return position[0]

@@ -1,0 +1,144 @@
+"""The Lambda Runtime API, which workers speak: they ask for an invocation, and answer it.
+
+Rule: a function's workers use `/runtime/NAME` before the path (AWS_LAMBDA_RUNTIME_API=host:port/runtime/NAME), or the header
+X-Everstep-Function; `NAME:VERSION` serves that version alone. After it may stand a name for the worker, without which it
+goes by its connection.
+
+Source: AWS Lambda Runtime API, 2018-06-01.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import suppress
+from typing import Final
+from urllib.parse import unquote
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from everstep.protocol.shapes import ErrorObject
+from everstep.server.backend import Backend
+from everstep.server.code import Code, FunctionCall
+from everstep.server.processes import Processes
+from everstep.server.pulled import Pulled
+from everstep.server.references import LATEST, parse
+from everstep.server.wire import read_function_error
+from everstep.service.functions import FunctionError
+
+_PATH: Final = re.compile(r"(?:/runtime/(?P<function>[^/]+)(?:/(?P<worker>[^/]+))?)?/2018-06-01/runtime/(?P<call>.+)")
+_ANSWER: Final = re.compile(r"invocation/(?P<id>[^/]+)/(?P<kind>response|error)")
+_ACCEPTED: Final = {"status": "OK"}
+
+
+def is_for_workers(path: str) -> bool:
+    return _PATH.fullmatch(path) is not None
+
+
+class _Worker(msgspec.Struct, frozen=True):
+    """Who asks. version: the only one that it serves, None: any."""
+
+    pulled: Pulled
+    name: str
+    version: str | None
+
+
+async def answer(backend: Backend, request: Request, body: bytes) -> Response:
+    found = _PATH.fullmatch(request.url.path)
+    assert found is not None
+    worker = _worker(backend, request, found["function"], found["worker"])
+    if worker is None:
+        return _refused(404, "InvalidFunction", "Workers serve no function of that name here: name one, /runtime/NAME before the path")
+    if request.method == "GET" and found["call"] == "invocation/next":
+        return await _next(backend, request, worker)
+    if request.method == "POST" and found["call"] == "init/error":
+        worker.pulled.fail_all(FunctionError(_reported(request, body)))
+        return JSONResponse(_ACCEPTED, 202)
+    call = _ANSWER.fullmatch(found["call"])
+    if request.method != "POST" or call is None:
+        return _refused(404, "InvalidPath", f"{request.method} {found['call']} is no call of the Runtime API")
+    if call["kind"] == "error":
+        is_taken = worker.pulled.fail(call["id"], FunctionError(_reported(request, body)))
+    else:
+        is_taken = worker.pulled.answer(call["id"], body.decode(errors="replace"))
+    if not is_taken:
+        return _refused(400, "InvalidRequestID", "Invalid request ID: nobody waits for an answer to it (any more)")
+    return JSONResponse(_ACCEPTED, 202)
+
+
+def _worker(backend: Backend, request: Request, function: str | None, worker: str | None) -> _Worker | None:
+    text = unquote(function) if function is not None else request.headers.get("x-everstep-function")
+    if text is None:
+        served = [one.name for one in backend.catalog if _pulled(one.latest.code) is not None]
+        text = served[0] if len(served) == 1 else ""
+    reference = parse(text)
+    known = None if reference is None else backend.catalog.function(reference.name)
+    if reference is None or known is None:
+        return None
+    version = known.versions.get(reference.qualifier or LATEST)
+    pulled = None if version is None else _pulled(version.code)
+    client = request.client
+    name = worker or (f"{client.host}:{client.port}" if client is not None else "?")
+    return None if pulled is None else _Worker(pulled, name, None if reference.qualifier in (None, LATEST) else reference.qualifier)
+
+
+def _pulled(code: Code) -> Pulled | None:
+    if isinstance(code, Processes):
+        return code.pulled
+    return code if isinstance(code, Pulled) else None
+
+
+async def _next(backend: Backend, request: Request, worker: _Worker) -> Response:
+    """A long poll. It ends without an invocation if the worker goes away, or the server."""
+    asking = asyncio.ensure_future(worker.pulled.next(worker.name, worker.version))
+    leaving = [asyncio.ensure_future(_left(request)), asyncio.ensure_future(backend.closing.wait())]
+    try:
+        await asyncio.wait((asking, *leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not asking.done():
+            return _refused(503, "ServiceUnavailable", "The server is stopping")
+        call = asking.result()
+        if leaving[0].done():
+            worker.pulled.put_back(call.request_id)
+            return Response(status_code=499)
+        return Response(call.payload, headers=_headers(call), media_type="application/json")
+    finally:
+        for task in (asking, *leaving):
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait((asking, *leaving))
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _headers(call: FunctionCall) -> dict[str, str]:
+    headers = {
+        "Lambda-Runtime-Aws-Request-Id": call.request_id,
+        "Lambda-Runtime-Deadline-Ms": str(call.deadline_ms),
+        "Lambda-Runtime-Invoked-Function-Arn": call.arn,
+    }
+    if call.trace_header is not None:
+        headers["Lambda-Runtime-Trace-Id"] = call.trace_header
+    if call.client_context is not None:
+        headers["Lambda-Runtime-Client-Context"] = call.client_context
+    if call.tenant_id is not None:
+        headers["Lambda-Runtime-Aws-Tenant-Id"] = call.tenant_id
+    return headers
+
+
+def _reported(request: Request, body: bytes) -> ErrorObject:
+    """What a worker says went wrong."""
+    kind = request.headers.get("lambda-runtime-function-error-type")
+    try:
+        error = read_function_error(msgspec.json.decode(body, type=dict[str, object]))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        error = ErrorObject(error_message=body.decode(errors="replace") or None)
+    return error if error.error_type else msgspec.structs.replace(error, error_type=kind or "Runtime.Unknown")
+
+
+def _refused(status: int, kind: str, message: str) -> Response:
+    return JSONResponse({"errorType": kind, "errorMessage": message}, status)

@@ -1,0 +1,180 @@
+"""A server in a thread of its own, and what tests ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from io import BytesIO
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
+
+import boto3  # type: ignore[import-untyped]  # no stubs are installed
+import msgspec
+import pytest
+from botocore.config import Config  # type: ignore[import-untyped]  # the same
+from botocore.exceptions import ClientError as BotoError  # type: ignore[import-untyped]  # the same
+
+from everstep.server.catalog import Function
+from everstep.server.declared import FunctionsFile, function_of
+from everstep.server.serving import Server, serving
+
+HERE: Final = "tests.server.functions"
+CREDENTIALS: Final = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+
+Answer: TypeAlias = "dict[str, Any]"
+"""What an operation answered, as boto3 reads it."""
+
+ClientError = cast("type[Exception]", BotoError)
+
+
+class Pages(Protocol):
+    """A paginator, whose pages are made when it runs."""
+
+    def paginate(self, **arguments: object) -> list[Answer]: ...
+
+
+class Waiter(Protocol):
+    def wait(self, **arguments: object) -> None: ...
+
+
+class Lambda(Protocol):
+    """boto3's Lambda client, whose operations are made when it runs."""
+
+    exceptions: Any
+
+    def get_paginator(self, operation: str) -> Pages: ...
+    def get_waiter(self, name: str) -> Waiter: ...
+    def close(self) -> None: ...
+    def __getattr__(self, operation: str) -> Callable[..., Answer]: ...
+
+
+class Refusal(NamedTuple):
+    """What an exception of boto3's says."""
+
+    code: str
+    message: str
+    status: int
+
+
+def refusal(error: pytest.ExceptionInfo[Exception]) -> Refusal:
+    response = cast("Answer", getattr(error.value, "response"))  # noqa: B009  # its class is untyped
+    return Refusal(response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"])
+
+
+def client_of(url: str, *, attempts: int = 1) -> Lambda:
+    config = Config(retries={"total_max_attempts": attempts}, read_timeout=20, inject_host_prefix=False)
+    client = cast("Any", boto3).client("lambda", endpoint_url=url, region_name="us-east-1", config=config, **CREDENTIALS)
+    client.meta.events.register("after-call.lambda.Invoke", _read_payload)
+    return cast("Lambda", client)
+
+
+def _read_payload(parsed: Answer, **more: object) -> None:
+    """Read an Invoke's answer to its end: a connection is only free again when that is done."""
+    if "Payload" in parsed:
+        parsed["Payload"] = BytesIO(parsed["Payload"].read())
+
+
+class Running:
+    """A server that answers. client: boto3's."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.url, self.address = server.url, server.address
+        self.client = client_of(server.url)
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        """A request as it stands. The answer's headers are by lower-case name."""
+        connection = HTTPConnection(self.address, timeout=20)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+        finally:
+            connection.close()
+
+
+@contextmanager
+def running(functions: Sequence[Function], store: str = "memory://", *, allow_unqualified: bool = False) -> Generator[Running]:
+    started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        async with serving(store, functions, grace_s=0.2, allow_unqualified=allow_unqualified) as server:
+            started.set_result((server, asyncio.get_running_loop(), stop))
+            await stop.wait()
+
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    thread = threading.Thread(target=run, name="server")
+    thread.start()
+    server, loop, stop = started.result(timeout=20)
+    answering = Running(server)
+    try:
+        yield answering
+    finally:
+        answering.client.close()
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(timeout=20)
+        assert not thread.is_alive()
+
+
+def text_of(answer: Answer, member: str) -> str:
+    value = answer[member]
+    assert isinstance(value, str)
+    return value
+
+
+def payload_of(answer: Answer) -> Any:
+    """What an Invoke returned."""
+    return json.loads(answer["Payload"].read())
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for something that a server of its own does in real time."""
+    deadline = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen"
+        time.sleep(0.02)
+
+
+def events_of(client: Lambda, arn: str) -> list[Answer]:
+    events: list[Answer] = client.get_durable_execution_history(DurableExecutionArn=arn)["Events"]
+    return events
+
+
+def status_of(client: Lambda, arn: str) -> object:
+    return client.get_durable_execution(DurableExecutionArn=arn)["Status"]
+
+
+def declared(
+    name: str,
+    *,
+    config: dict[str, int] | None = None,
+    is_tenanted: bool = False,
+    versions: dict[int, str | None] | None = None,
+    **members: object,
+) -> Function:
+    """A function as a functions file declares it. versions: number to handler."""
+    declaration = {"name": name, **members}
+    if config is not None:
+        declaration["DurableConfig"] = config
+    if is_tenanted:
+        declaration["TenancyConfig"] = {"TenantIsolationMode": "PER_TENANT"}
+    if versions is not None:
+        declaration["versions"] = {number: None if own is None else {"handler": own} for number, own in versions.items()}
+    read = msgspec.convert({"functions": [declaration]}, FunctionsFile, strict=False).functions[0]
+    return function_of(read, default_timeout_s=900, logs=None)
