@@ -58,6 +58,8 @@ MUST_NOT_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
     "waiting": (*OUTERMOST, "context", "handler", "service"),
     "handler": (*OUTERMOST, "service"),
     "service": (*OUTERMOST, "context", "handler", "operations", "replay", "runtime"),
+    # It knows handlers as the service does, by a Protocol.
+    "server": (FACADE, "cli", "context", "handler", "operations", "replay", "runtime", "testing"),
     "service.stores": ("service.embedded", "service.engine", "service.executions", "service.invoker", "service.scheduler"),
 }
 

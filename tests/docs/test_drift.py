@@ -123,7 +123,7 @@ def test_every_method_of_a_service_is_in_the_page_on_running(name: str) -> None:
 def test_the_names_that_the_pages_give_to_everstep_are_there() -> None:
     named = set(re.findall(r"(?<![\w./`])everstep\.(\w+)", ALL_CODE)) - {"handler"}  # a logger's name
 
-    assert {name for name in named if not hasattr(everstep, name)} - {"errors", "stages", "service"} == set()
+    assert {name for name in named if not hasattr(everstep, name)} - {"errors", "server", "service", "stages"} == set()
 
 
 def test_the_methods_that_the_pages_call_on_a_context_are_there() -> None:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from everstep.errors import ReplayMismatch
 from everstep.protocol.shapes import TERMINAL, Operation
 
-
 PATCH = "Patch"
 """Sub-type of the marks that `patched` records; no code has to come past them."""
 
