@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
-from everstep import Completion, DurableContext, SerializationError, StepError
+from everstep import Completion, DurableContext, Serdes, SerializationError, StepError
 from tests.support.handlers import Handler, run_handler
 
 
@@ -121,3 +128,79 @@ def test_a_result_of_the_handler_that_can_not_be_written() -> None:
     assert kind == "everstep.errors.SerializationError"
     assert message is not None
     assert "can't be written as JSON" in message
+
+
+def fetched(url: str) -> str:
+    try:
+        return str(urllib.request.urlopen(url, timeout=1).read())
+    except OSError:
+        return "nobody is there"
+
+
+def slept(_: str) -> str:
+    time.sleep(0.001)
+    return "slept"
+
+
+def listed(_: str) -> str:
+    return subprocess.run(["true"], check=True, capture_output=True, text=True).stdout
+
+
+BLOCKING: list[Callable[[str], str]] = [fetched, listed]
+if sys.version_info >= (3, 13):
+    BLOCKING.append(slept)
+URL = "http://127.0.0.1:9/"
+
+
+@pytest.mark.parametrize("blocking", BLOCKING)
+@pytest.mark.parametrize("warm", [True, False])
+def test_blocking_io_in_handler_code(blocking: Callable[[str], str], warm: bool) -> None:
+    async def handler(event: object, ctx: DurableContext) -> str:
+        await ctx.wait(5)
+        return blocking(URL)
+
+    ran = run_handler(handler, warm=warm)
+
+    assert ran.error[0] == "everstep.errors.UsageError"
+    assert re.search(rf"handler code at {re.escape(__file__)}:\d+ does I/O that blocks", str(ran.error[1]))
+
+
+@pytest.mark.parametrize("blocking", BLOCKING)
+def test_blocking_io_in_a_step_is_no_misuse(blocking: Callable[[str], str]) -> None:
+    async def in_a_coroutine(url: str) -> str:
+        return blocking(url)
+
+    async def handler(event: object, ctx: DurableContext) -> bool:
+        return await ctx.step(blocking, URL) == await ctx.step(in_a_coroutine, URL)
+
+    assert run_handler(handler).result is True
+
+
+def test_what_logging_and_serdes_do_is_theirs() -> None:
+    class Remote(Serdes[str]):
+        def serialize(self, value: str) -> str:
+            return f'"{fetched(URL)}"'
+
+        def deserialize(self, text: str) -> str:
+            return fetched(URL)
+
+    class Sender(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            sent.append(fetched(URL))
+
+    async def handler(event: object, ctx: DurableContext) -> str:
+        ctx.logger.warning("a letter")
+        await ctx.step(work, name="first")
+        return await ctx.step(look, serdes=Remote())
+
+    async def look() -> str:
+        return ""
+
+    sent: list[str] = []
+    sender = Sender()
+    logging.getLogger("everstep.handler").addHandler(sender)
+    try:
+        assert run_handler(handler).result == "nobody is there"
+    finally:
+        logging.getLogger("everstep.handler").removeHandler(sender)
+    assert sent == ["nobody is there"]

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
 from everstep.client.api import DurableClient
@@ -24,8 +22,10 @@ from everstep.errors import ReplayMismatch, UsageError
 from everstep.protocol.shapes import TERMINAL, Operation, OperationAction, OperationUpdate, StepDetails, WaitOptions
 from everstep.replay.journal import PATCH, Journal, check_identity
 from everstep.runtime.alarm import Alarm
+from everstep.runtime.callers import calling_line
 from everstep.runtime.checkpointer import Checkpointer
 from everstep.runtime.deliveries import Deliveries, Target, is_over
+from everstep.runtime.handler_io import watch
 from everstep.runtime.loop import DurableLoop, DurableTask, DurableTimer
 from everstep.runtime.progress import Progress
 from everstep.runtime.scope import Scope, root_scope
@@ -41,8 +41,6 @@ Durability: TypeAlias = Literal["acknowledged", "eager", "pipelined"]
 """When a handler may go on after a step: once its result is recorded (the first two), or already while that is under way."""
 _MARK: tuple[OperationAction, ...] = ("START", "SUCCEED")
 _MOST_REFUSALS = 1_000
-_OWN_FILES = f"{Path(__file__).parent.parent}{os.sep}"
-_ASYNCIO_FILES = f"{Path(asyncio.__file__).parent}{os.sep}"
 
 
 class LiveOperation(Protocol):
@@ -73,6 +71,7 @@ class Engine:
     ) -> None:
         """begun_at: the execution's start, in ms since the epoch. clock: seconds since the epoch, of the host."""
         self._durability: Durability = durability
+        watch()
         self.texts = Texts(arn, stages, self.fail)
         self._serdes = serdes
         self.arn = arn
@@ -573,14 +572,3 @@ class Engine:
 
 def hash_seed(arn: str) -> int:
     return int.from_bytes(blake2b(arn.encode(), digest_size=6).digest(), "big")
-
-
-def calling_line() -> str | None:
-    """The "file:line" of the innermost frame of user code on the stack."""
-    frame = inspect.currentframe()
-    while frame is not None:
-        filename = frame.f_code.co_filename
-        if not filename.startswith(_OWN_FILES) and not filename.startswith(_ASYNCIO_FILES):
-            return f"{filename}:{frame.f_lineno}"
-        frame = frame.f_back
-    return None

@@ -84,6 +84,11 @@ class DurableTimer(asyncio.TimerHandle):
         return self is other
 
 
+def runs_handler_code() -> bool:
+    """Whether what calls this is handler code, as opposed to a step's body or the host."""
+    return isinstance(events._get_running_loop(), DurableLoop)
+
+
 def _refusal(name: str) -> Any:
     def refuse(*_: object, **__: object) -> NoReturn:
         raise UsageError(
