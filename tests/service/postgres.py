@@ -58,4 +58,5 @@ def _remove_abandoned() -> None:
         try:
             os.kill(int(folder.name.removeprefix(PREFIX).partition("-")[0]), 0)
         except ProcessLookupError:
+            (folder / ".handle_pids.json").unlink(missing_ok=True)  # by which the dead would keep it running
             get_server(folder, cleanup_mode="delete").cleanup()

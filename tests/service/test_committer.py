@@ -76,6 +76,21 @@ async def test_what_arrives_during_a_commit_goes_together_in_the_next_and_in_ord
     assert taken == [True, True, True, False]
 
 
+async def test_what_rests_on_a_write_that_was_not_taken_is_refused_whatever_its_revision() -> None:
+    store = SlowDisk()
+    await MemoryStore.commit(store, [step_write("a", 1), step_write("a", 2)])
+    async with committing(store) as committer:
+        late = committer.hand_over(step_write("a", 2))
+        await settle()
+        resting_on_it = committer.hand_over(step_write("a", 3), after=late)
+        store.turns.release()
+
+        assert not await late
+        assert not await resting_on_it
+
+    assert store.groups == [[("a", 2)]]
+
+
 async def test_every_waiter_of_a_failed_group_gets_the_error_and_the_next_group_is_tried() -> None:
     store = SlowDisk()
     async with committing(store) as committer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ from typing import TypeVar
 import pytest
 from tests.service.fakes import NOON, PENDING, Fake, ManualClock, Run, fake
 from tests.service.postgres import Server
+from tests.service.test_crashes import callbacks as unanswered
+from tests.service.test_crashes import order, pack, price
 
 from everstep.errors import ExecutionFailed, ServiceError
 from everstep.service.embedded import Service
@@ -100,7 +103,7 @@ class Crashing(PostgresStore):
         self.__dict__.update(store.__dict__)
 
     async def close(self) -> None:
-        await self._connections.close()
+        self._connections.close()
 
 
 class Stalled(Crashing):
@@ -303,6 +306,66 @@ async def test_a_service_that_leaves_hands_its_work_over_at_once(postgres: Serve
         gate.opened.set()
 
         assert await promptly(elsewhere(other, there, execution).result()) == "after"
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whoever_does_what_and_dies_when_every_execution_ends_as_it_should(postgres: Server, seed: int) -> None:
+    dice, clock, url = random.Random(seed), ManualClock(), postgres.new_schema(SHORT_LEASE_S)
+    unanswered.clear()
+    living: list[tuple[Service, Fake]] = []
+    names = [f"order-{number}" for number in range(12)]
+
+    async def life(ends: asyncio.Event) -> None:
+        async with Service(Crashing(url), clock=clock, grace=0) as service:
+            handler = fake(order)
+            for function in (handler, fake(pack)):
+                service.register(function)
+            service.register(price)
+            living.append((service, handler))
+            await ends.wait()
+            living.remove((service, handler))
+
+    async def answer() -> None:
+        while True:
+            await asyncio.sleep(0.01)
+            for arn, callback_id in list(unanswered.items()):
+                with suppress(ServiceError):
+                    await dice.choice(living)[0].succeed_callback(callback_id, "yes")
+                    unanswered.pop(arn, None)
+            upcoming = [alarm for alarm in clock.alarms if alarm < NOON + 86_400_000]
+            if upcoming and dice.random() < 0.3:
+                clock.move(ms=max(0, upcoming[0] - clock.now))
+
+    async with asyncio.TaskGroup() as group:
+        ends = [asyncio.Event() for _ in range(4)]
+        for end in ends[:3]:
+            group.create_task(life(end))
+        await until(lambda: len(living) == 3)
+        answering = group.create_task(answer())
+        for name in names:
+            service, handler = dice.choice(living)
+            await service.start(handler, {"name": name}, name=name)
+            await asyncio.sleep(dice.random() * 0.02)
+        ends[0].set()
+        group.create_task(life(ends[3]))
+        await asyncio.sleep(SHORT_LEASE_S)
+        ends[1].set()
+        last, _ = living[-1]
+        for _ in range(600):
+            if len(await last.list(function="order", status="SUCCEEDED", limit=99)) == len(names):
+                break
+            await asyncio.sleep(0.05)
+        found = await last.list(limit=99)
+        results = [(await last.describe(one.arn)).result for one in found if one.function == "order"]
+        histories = [await last.history(one.arn) for one in found]
+        answering.cancel()
+        for end in ends:
+            end.set()
+
+    assert [json.loads(result or "null") for result in results] == [[17, "yes", 500, [6, "packed"]]] * len(names)
+    assert len(found) == 2 * len(names), "each has one child, whoever started it"
+    for history in histories:
+        assert [event["EventId"] for event in history] == list(range(1, len(history) + 1))
 
 
 MORTAL = """

@@ -113,8 +113,9 @@ class Errands:
         if await self._executions.create(errand.start) is not None:
             return
         # It exists: this service has been here before, and ended before it could say so.
-        async with self._executions.using(errand.start.id) as child:
+        async with self._executions.using(errand.start.id):
             execution = await self._executions.read(errand.start.id)
+            child = await self._executions.state(errand.start.id)  # asked last: once the execution has ended, this knows how
             outcome = outcome_for_parent(execution, child.at(0).operation.status)
         if execution.ended_at is not None and errand.start.terms.parent is not None:
             await self._complete(errand.start.terms.parent, outcome)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine
-from typing import Final, Protocol, TypeAlias
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from everstep.service.clock import RETRY_MS, Clock
 from everstep.service.machine.model import Execution
 from everstep.service.scheduler import PAGE, Scheduler
 from everstep.service.stores.api import StoreError
 from everstep.service.stores.shared import Changed, Ended, MembersChanged, Missed, SharedStore, WorkLeft
+
+T = TypeVar("T")
 
 log = logging.getLogger("everstep.service")
 
@@ -107,30 +109,37 @@ class SharedScheduler(Scheduler):
 
     async def _turn(self) -> int | None:
         if self._surplus:
-            surplus = list(self._surplus)
-            await self._shared.give_back(surplus)
+            surplus, self._surplus = self._surplus, {}
             for execution_id in surplus:
-                self._surplus.pop(execution_id, None)
                 self.drop(execution_id)
+            await self._asked(self._shared.give_back(surplus))
         now = self._clock.now_ms()
         due = [execution_id for execution_id, due_at in self._due.items() if due_at <= now]
+        for execution_id in due:  # before anything is awaited: a new time that is announced meanwhile stays
+            self.drop(execution_id)
         room = self._work.room()
         self._is_starved = room < PAGE
         page = PAGE if self._shared.is_alone else SHARE
         functions, limit = (self._work.functions(), min(page, room)) if room > 0 else ((), page)
         try:
-            claimed = await self._shared.claim(now, functions, limit=limit)
+            claimed = await self._asked(self._shared.claim(now, functions, limit=limit))
         except StoreError:
-            self.is_in_doubt = True
+            for execution_id in due:
+                self._due.setdefault(execution_id, now)
             raise
-        for execution_id in due:
-            self.drop(execution_id)
         if ids := dict.fromkeys([*due, *claimed]):
             for execution_id in await self._move_on(ids):
                 self._due[execution_id] = self._clock.now_ms() + RETRY_MS
             return now
         next_due = await self._shared.next_due(now)
         return min([*self._due.values(), *(() if next_due is None else (next_due,))], default=None)
+
+    async def _asked(self, answer: Awaitable[T]) -> T:
+        try:
+            return await answer
+        except StoreError:
+            self.is_in_doubt = True
+            raise
 
 
 class Sharing:
@@ -154,12 +163,15 @@ class Sharing:
         """Runs for as long as anything is done here."""
         while True:
             try:
-                if not await self._store.renew():
-                    log.warning("this service was not heard of for %g seconds: others may have taken its work over", self._store.lease_s)
-                    await self._catch_up_with_all()
+                await self._renew()
             except StoreError as error:
                 log.warning("the lease could not be renewed: %s", error)
             await asyncio.sleep(self._store.lease_s / RENEWALS_PER_LEASE)
+
+    async def _renew(self) -> None:
+        if not await self._store.renew():
+            log.warning("this service was not heard of for %g seconds: others may have taken its work over", self._store.lease_s)
+            await self._catch_up_with_all()
 
     async def _look(self) -> None:
         """Take over from the dead, and find out what we should have heard of."""
@@ -198,7 +210,7 @@ class Sharing:
                             case WorkLeft():
                                 self.scheduler.wake()
                             case MembersChanged():
-                                await self._store.renew()  # to know whether we are alone
+                                await self._renew()  # to know whether we are alone
                                 self.look()
                             case Missed():
                                 await self._catch_up_with_all()

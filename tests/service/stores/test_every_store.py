@@ -174,6 +174,14 @@ async def test_a_refusal_leaves_the_rest_of_its_group_alone(opening: Opening) ->
     assert third is not None
 
 
+async def test_what_rests_on_a_refused_write_is_refused_with_it(opening: Opening) -> None:
+    async with opening() as store:
+        await store.commit([step_write("e-1", 1), step_write("e-1", 2)])
+
+        assert await store.commit([step_write("e-1", 2), step_write("e-1", 3), step_write("e-1", 4)]) == [False, False, False]
+        assert await store.commit([step_write("e-1", 3), step_write("e-1", 4)]) == [True, True]
+
+
 async def test_a_write_that_no_store_can_hold_raises_and_nothing_is_written(opening: Opening) -> None:
     half_a_character = "\ud800"
     async with opening() as store:

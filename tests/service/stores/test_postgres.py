@@ -17,6 +17,7 @@ from everstep.errors import UsageError
 from everstep.service.machine.model import Invocation
 from everstep.service.stores.api import Filter, StoreError, Write
 from everstep.service.stores.postgres import PostgresStore
+from everstep.service.stores.postgres.holdings import Holdings
 from everstep.service.stores.postgres.schema import migrations
 from everstep.service.stores.shared import Changed, Ended, Missed, SharedStore
 from everstep.service.stores.urls import store_at
@@ -147,6 +148,36 @@ async def test_text_that_no_row_can_hold_names_nothing(postgres: Server) -> None
             assert await store.load(text) is None
             assert await store.find("order", text) is None
             assert await store.executions(Filter(name=text), limit=9) == []
+
+
+async def test_calls_that_are_cancelled_at_any_moment_lose_no_connection_and_no_cancellation(postgres: Server) -> None:
+    dice = random.Random(1)
+    async with opened(postgres.new_schema()) as store:
+        for number in range(150):
+            calls = [
+                asyncio.ensure_future(call)
+                for call in (store.commit([step_write(f"e-{number}", 1)]), store.renew(), store.renew(), store.claim(NOON, [], limit=1))
+            ]
+            await asyncio.sleep(dice.random() * 0.003)
+            unfinished = [call for call in calls if call.cancel()]
+            await asyncio.wait(calls)
+
+            assert all(call.cancelled() for call in unfinished)
+        async with asyncio.timeout(5):
+            assert await store.commit([step_write("last", 1)]) == [True]
+            assert await store.renew()
+            assert await store.load("last") is not None
+
+
+def test_what_was_added_after_the_question_is_not_removed_by_its_answer() -> None:
+    holdings = Holdings()
+    holdings.add(["before", "other"])
+    asked = holdings.asked()
+    holdings.add(["meanwhile"])
+
+    holdings.remove(["before", "meanwhile", "unknown"], asked)
+
+    assert [name for name in ("before", "other", "meanwhile") if name in holdings] == ["other", "meanwhile"]
 
 
 # Several instances

@@ -57,7 +57,7 @@ def _postgres(parts: SplitResult) -> Store:
         from everstep.service.stores.postgres import PostgresStore
     except ImportError as error:
         raise UsageError(
-            f"a {parts.scheme}:// store needs psycopg and psycopg_pool, with libpq: pip install 'everstep[postgres]' ({error})"
+            f"a {parts.scheme}:// store needs psycopg and libpq: pip install 'everstep[postgres]' 'psycopg[binary]' ({error})"
         ) from error
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     schema, lease = options.pop("schema", "everstep"), options.pop("lease", "10")

@@ -1,33 +1,25 @@
-"""Connections to the database, found again when it has been away, and its errors in words that say what to do.
-
-Rule: nothing is tried again here. Whether a commit whose answer was lost has been made is for its caller to find out.
-"""
+"""How an instance is connected to its database, and the database's errors in words that say what to do."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Final, TypeAlias
+from typing import Final
 
 import psycopg
 from psycopg import AsyncConnection, errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier, Literal
 from psycopg.types.numeric import Int8BinaryDumper
-from psycopg_pool import AsyncConnectionPool
 
 from everstep.errors import UsageError
 from everstep.service.stores.api import StoreError
+from everstep.service.stores.postgres.lines import Connection, Lines
 from everstep.service.stores.postgres.schema import migrate
 
-Connection: TypeAlias = AsyncConnection[TupleRow]
-Pool: TypeAlias = AsyncConnectionPool[Connection]
-
 PATIENCE_S: Final = 10
-"""For a connection, before whoever needs it is told that there is none."""
+"""For a server that does not answer."""
 READERS: Final = 4
 """Connections that read at a time."""
 
@@ -81,70 +73,56 @@ class Connections:
         self._url = make_conninfo(url, **{name: value for name, value in LINE.items() if name not in options})
         self.schema = schema
         self.place = f"PostgreSQL {options.get('dbname') or ''} at {options.get('host') or 'localhost'}"
-        self._pools: tuple[Pool, Pool, Pool] | None = None
+        self._open: tuple[Lines, Lines, Lines] | None = None
 
     async def connect(self) -> Connection:
-        """A connection beside the pools, as the server's defaults have it."""
+        """A connection for nobody else, as the server's defaults have it."""
         return await AsyncConnection.connect(self._url, autocommit=True)
 
-    def _pool(self, settings: Mapping[str, str], most: int) -> Pool:
-        async def configure(connection: Connection) -> None:
-            await self._configure(connection, settings)
+    def _lines(self, settings: Mapping[str, str], count: int) -> Lines:
+        async def connect() -> Connection:
+            connection = await self.connect()
+            try:
+                connection.adapters.register_dumper(int, Int8BinaryDumper)  # one type, whatever the value: one prepared statement
+                await connection.execute(SQL("SET search_path TO {}").format(Identifier(self.schema)))
+                for name, value in {**ALL, **settings}.items():
+                    await connection.execute(SQL("SET {} TO {}").format(Identifier(name), Literal(value)))
+            except BaseException:
+                await connection.close()
+                raise
+            return connection
 
-        return AsyncConnectionPool(
-            self._url,
-            kwargs={"autocommit": True},
-            min_size=1,
-            max_size=most,
-            timeout=PATIENCE_S,
-            configure=configure,
-            check=_is_alive,
-            open=False,
-            name=f"everstep {self.schema}",
-        )
-
-    async def _configure(self, connection: Connection, settings: Mapping[str, str]) -> None:
-        connection.adapters.register_dumper(int, Int8BinaryDumper)  # one type, whatever the value: one prepared statement
-        await connection.execute(SQL("SET search_path TO {}").format(Identifier(self.schema)))
-        for name, value in {**ALL, **settings}.items():
-            await connection.execute(SQL("SET {} TO {}").format(Identifier(name), Literal(value)))
+        return Lines(connect, count)
 
     async def open(self) -> None:
         """Raises StoreError if the database cannot be used."""
         with explained(self.place):
             async with await self.connect() as connection:
                 await migrate(connection, self.schema)
-        self._pools = self._pool(WRITING, 1), self._pool(READING, READERS), self._pool(SHARING, 1)
-        for pool in self._pools:
-            await pool.open()
+        self._open = self._lines(WRITING, 1), self._lines(READING, READERS), self._lines(SHARING, 1)
 
-    async def close(self) -> None:
-        pools, self._pools = self._pools or (), None
-        for pool in pools:
-            await pool.close()
+    def close(self) -> None:
+        lines, self._open = self._open or (), None
+        for each in lines:
+            each.close()
 
     def writing(self) -> AbstractAsyncContextManager[Connection]:
         """A connection that writes executions. Raises StoreError, as the others do."""
-        return self._connection(0)
+        return self._one(0)
 
     def reading(self) -> AbstractAsyncContextManager[Connection]:
-        return self._connection(1)
+        return self._one(1)
 
     def sharing(self) -> AbstractAsyncContextManager[Connection]:
         """A connection for claims and leases."""
-        return self._connection(2)
+        return self._one(2)
 
     @asynccontextmanager
-    async def _connection(self, place: int) -> AsyncGenerator[Connection]:
+    async def _one(self, place: int) -> AsyncGenerator[Connection]:
         with explained(self.place):
-            if self._pools is None:
+            if self._open is None:
                 raise StoreError(f"{self.place} is not open", is_retryable=False)
-            task = asyncio.current_task()
-            cancellations = 0 if task is None else task.cancelling()
-            async with self._pools[place].connection() as connection:
-                # The pool waits by asyncio.wait_for, which before Python 3.12 loses a cancellation that comes just when it is done.
-                if task is not None and task.cancelling() > cancellations:
-                    raise asyncio.CancelledError
+            async with self._open[place].one() as connection:
                 yield connection
 
 
@@ -159,12 +137,6 @@ def explained(place: str) -> Generator[None]:
         advice = next((advice for kind, advice in ADVICE if isinstance(error, kind)), "")
         text = " ".join(str(error).split()) or type(error).__name__
         raise StoreError(f"{place}: {text}{advice}", is_retryable=isinstance(error, PASSING)) from error
-
-
-async def _is_alive(connection: Connection) -> None:
-    """Raises OperationalError if the server has closed the connection meanwhile. It is not asked: that would take a round trip."""
-    for _ in range(2):  # its farewell, then the end
-        connection.pgconn.consume_input()
 
 
 def _without_password(url: str) -> str:

@@ -11,6 +11,7 @@ from everstep.errors import UsageError
 from everstep.service.machine.model import Event, Execution
 from everstep.service.stores.api import Due, Filter, Position, Snapshot, StoreError, Write
 from everstep.service.stores.postgres.connections import Connections
+from everstep.service.stores.postgres.holdings import Holdings
 from everstep.service.stores.postgres.news import channel_prefix, listening
 from everstep.service.stores.postgres.ownership import Ownership
 from everstep.service.stores.postgres.reader import Reader
@@ -37,7 +38,7 @@ class PostgresStore:
         self._connections = Connections(url, schema)
         self._prefix = channel_prefix(schema)
         self._reader = Reader(self._connections)
-        self._owned: set[str] = set()
+        self._owned = Holdings()
         self._others = 0
         self._is_open = False
         self._become_an_instance()
@@ -55,7 +56,7 @@ class PostgresStore:
             await self._connections.open()
             self._others = await self._ownership.join()
         except BaseException:
-            await self._connections.close()
+            self._connections.close()
             raise
         self._is_open = True
 
@@ -68,17 +69,18 @@ class PostgresStore:
         except StoreError:
             pass  # the lease runs out by itself
         finally:
-            await self._connections.close()
+            self._connections.close()
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[bool]:
+        asked = self._owned.asked()
         taken, answers = await self._writer.commit(writes, tell_ends=not self.is_alone)
-        for answer in answers:
-            (self._owned.add if answer.owner == self.instance else self._owned.discard)(answer.id)
+        self._owned.add(answer.id for answer in answers if answer.owner == self.instance)
+        self._owned.remove((answer.id for answer in answers if answer.owner != self.instance), asked)
         return taken
 
     async def delete(self, execution_ids: Sequence[str]) -> None:
         await self._writer.delete(execution_ids)
-        self._owned.difference_update(execution_ids)
+        self._owned.remove(execution_ids, self._owned.asked())
 
     async def load(self, execution_id: str) -> Snapshot | None:
         return await self._reader.load(execution_id)
@@ -119,22 +121,24 @@ class PostgresStore:
 
     async def claim(self, now: int, functions: Collection[str], *, limit: int) -> Sequence[str]:
         claimed = await self._ownership.claim(now, functions, limit=limit)
-        self._owned.update(claimed)
+        self._owned.add(claimed)
         return claimed
 
     async def take_over(self, functions: Collection[str], *, limit: int) -> Sequence[str]:
         taken = await self._ownership.take_over(functions, limit=limit)
-        self._owned.update(taken)
+        self._owned.add(taken)
         return taken
 
     async def give_back(self, execution_ids: Collection[str]) -> None:
+        self._owned.remove(execution_ids, self._owned.asked())
         await self._ownership.give_back(execution_ids)
-        self._owned.difference_update(execution_ids)
 
     async def owned(self, among: Collection[str] | None = None) -> Sequence[str]:
+        asked = self._owned.asked()
         owned = await self._ownership.owned(among)
-        self._owned.difference_update(tuple(self._owned) if among is None else among)
-        self._owned.update(owned)
+        known = self._owned.all if among is None else among
+        self._owned.remove(set(known).difference(owned), asked)
+        self._owned.add(owned)
         return owned
 
     async def next_due(self, after: int) -> int | None:
