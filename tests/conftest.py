@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:  # loading it takes a database's driver, which most tests do without
+    from tests.service.postgres import Server
 
 
 class _Failing(logging.Handler):
@@ -29,3 +33,12 @@ def no_errors_are_logged(request: pytest.FixtureRequest) -> Iterator[None]:
     logger.removeHandler(handler)
     if handler.records and request.node.get_closest_marker("logs_errors") is None:
         pytest.fail("Everstep logged: " + "; ".join(record.getMessage() for record in handler.records))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    from tests.service.postgres import Server
+
+    server = Server()
+    yield server
+    server.remove()

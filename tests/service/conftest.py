@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterator
 
 import pytest
-from tests.service.postgres import Server
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.remove()
 
 
 @pytest.hookimpl(tryfirst=True)

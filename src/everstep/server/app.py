@@ -15,7 +15,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from everstep.errors import ServiceError, UsageError
@@ -23,6 +23,7 @@ from everstep.server import invoke, runtime_api
 from everstep.server.answers import Answer
 from everstep.server.backend import Backend
 from everstep.server.errors import ApiError, api_error
+from everstep.server.operating import operating_routes
 from everstep.server.requests import Call, parse_query
 from everstep.server.routes import aliases, callbacks, executions, functions, handlers
 from everstep.server.routing import match
@@ -82,15 +83,10 @@ HANDLERS: Final[Mapping[str, _Handler]] = {
 def create_app(backend: Backend) -> Starlette:
     """The application. The backend's service has to be entered while it serves."""
 
-    async def health(request: Request) -> Response:
-        is_stopping = backend.closing.is_set()
-        headers = {"x-amzn-requestid": str(uuid.uuid4())}
-        return JSONResponse({"status": "stopping" if is_stopping else "ok"}, 503 if is_stopping else 200, headers)
-
     async def api(request: Request) -> Response:
         return await _answered(backend, request)
 
-    return Starlette(routes=[Route("/health", health), Route("/{path:path}", api, methods=list(METHODS))])
+    return Starlette(routes=[*operating_routes(backend), Route("/{path:path}", api, methods=list(METHODS))])
 
 
 async def _answered(backend: Backend, request: Request) -> Response:

@@ -28,6 +28,10 @@ class Backend:
     def engine(self) -> Engine:
         return self.service.engine
 
+    @property
+    def is_started(self) -> bool:
+        return self._group is not None
+
     def now_ms(self) -> int:
         return self.engine.clock.now_ms()
 

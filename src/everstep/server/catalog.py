@@ -18,10 +18,11 @@ from msgspec import Struct, field
 
 from everstep.errors import UsageError
 from everstep.protocol.limits import FUNCTION_NAME_PATTERN
-from everstep.protocol.shapes import ChainedInvokeOptions, ErrorObject, Shape
+from everstep.protocol.shapes import ChainedInvokeOptions, ErrorObject
 from everstep.server.code import Code, FunctionCall, Gone, InProcessDurable, OnTexts, called_within
 from everstep.server.references import LATEST, Reference, parse
 from everstep.server.remote import RemoteDurable
+from everstep.server.shapes import DurableConfig, TenancyConfig
 from everstep.service.functions import Durable, Functions, Plain
 from everstep.service.machine.model import CallFunction, DurableTarget, NewExecution, PlainTarget, Target, Terms
 from everstep.service.machine.rejection import invalid
@@ -29,17 +30,6 @@ from everstep.service.machine.rejection import invalid
 UNQUALIFIED: Final = "You cannot invoke a durable function using an unqualified ARN."
 DEFAULT_TIMEOUT_S: Final = 15 * 60
 """Of one call of a function that was declared without. Precedent: Lambda's longest."""
-
-
-class DurableConfig(Shape, frozen=True, omit_defaults=False):
-    """What makes a function durable. ExecutionTimeout: seconds."""
-
-    execution_timeout: int
-    retention_period_in_days: int = 14
-
-
-class TenancyConfig(Shape, frozen=True, omit_defaults=False):
-    tenant_isolation_mode: str = "PER_TENANT"
 
 
 class Configuration(Struct, frozen=True, kw_only=True):

@@ -17,11 +17,12 @@ from msgspec import Struct, field
 
 from everstep.errors import UsageError
 from everstep.protocol.limits import MAX_EXECUTION_TIMEOUT_S
-from everstep.server.catalog import DEFAULT_TIMEOUT_S, Alias, Configuration, DurableConfig, Function, TenancyConfig, Version
+from everstep.server.catalog import DEFAULT_TIMEOUT_S, Alias, Configuration, Function, Version
 from everstep.server.code import Code, InProcess, InProcessDurable, is_durable
 from everstep.server.processes import DEFAULT_LIMIT, Processes
 from everstep.server.pulled import Pulled
 from everstep.server.references import LATEST
+from everstep.server.shapes import DurableConfig, TenancyConfig
 from everstep.server.worker import load
 from everstep.service.functions import AnyDurable
 

@@ -16,10 +16,11 @@ _SHOWN: Final = (
     r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
     r"([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
 )
-_REFERENCE: Final = re.compile(
+REFERENCE: Final = re.compile(
     r"(?:(?:arn:[a-zA-Z0-9-]+:lambda:(?P<region>[a-zA-Z0-9-]+):)?(?P<account>\d{12}):function:|function:)?"
     r"(?P<name>[a-zA-Z0-9_-]{1,64})(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]{1,128}))?"
 )
+ALIAS_NAME: Final = re.compile(r"(?![0-9]+$)[a-zA-Z0-9_-]{1,128}")
 QUALIFIER: Final = re.compile(r"\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_$-]{1,128}")
 
 
@@ -34,7 +35,7 @@ class Reference(Struct, frozen=True, kw_only=True):
 
 def parse(text: str) -> Reference | None:
     """None if it can't name a function."""
-    found = _REFERENCE.fullmatch(text) if len(text) <= MAX_REFERENCE else None
+    found = REFERENCE.fullmatch(text) if len(text) <= MAX_REFERENCE else None
     if found is None:
         return None
     return Reference(name=found["name"], qualifier=found["qualifier"], account=found["account"], region=found["region"])
@@ -45,7 +46,7 @@ def requested(text: str, qualifier: str | None = None) -> Reference:
     reference = parse(text)
     violations = Violations()
     if reference is None:
-        violations.pattern("functionName", text, _REFERENCE, MAX_REFERENCE, _SHOWN)
+        violations.pattern("functionName", text, REFERENCE, MAX_REFERENCE, _SHOWN)
     if qualifier is not None:
         violations.pattern("qualifier", qualifier, QUALIFIER, 128, r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+")
     violations.reject()

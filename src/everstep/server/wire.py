@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
-from msgspec import to_builtins
 from msgspec.structs import replace
 
 from everstep.protocol.shapes import ErrorObject, Operation
+from everstep.server.shapes import DurableConfig, ExecutionDescription, ExecutionSummary, PauseDetails, TraceHeader
 from everstep.service.machine.model import OPEN, Execution, JsonObject
 
 
@@ -47,48 +47,52 @@ def function_arn_of(execution: Execution) -> str:
     return execution.arn.partition("/durable-execution/")[0]
 
 
-def summary(execution: Execution) -> dict[str, object]:
+def summary(execution: Execution) -> ExecutionSummary:
     """An execution in a listing."""
-    members: dict[str, object] = {
-        "DurableExecutionArn": execution.arn,
-        "DurableExecutionName": execution.name,
-        "FunctionArn": function_arn_of(execution),
-        "Status": execution.status,
-        "StartTimestamp": seconds(execution.started_at),
-    }
-    if execution.ended_at is not None:
-        members["EndTimestamp"] = seconds(execution.ended_at)
-    return members
+    return ExecutionSummary(
+        durable_execution_arn=execution.arn,
+        durable_execution_name=execution.name,
+        function_arn=function_arn_of(execution),
+        status=execution.status,
+        start_timestamp=seconds(execution.started_at),
+        end_timestamp=_seconds_or_none(execution.ended_at),
+    )
 
 
-def description(execution: Execution, *, with_data: bool) -> dict[str, object]:
+def description(execution: Execution, *, with_data: bool) -> ExecutionDescription:
     """An execution as GetDurableExecution shows it. One that is being deleted shows no data."""
     terms = execution.terms
-    members = summary(execution) | {
-        "Version": execution.version,
-        "ExecutionDataIncluded": with_data,
-        "DurableConfig": {"ExecutionTimeout": terms.timeout_s, "RetentionPeriodInDays": terms.retention_days},
-    }
-    if with_data and execution.status != "DELETING":
-        if execution.input is not None:
-            members["InputPayload"] = execution.input
-        if execution.status == "SUCCEEDED" and execution.result is not None:
-            members["Result"] = execution.result
-        if execution.error is not None:
-            members["Error"] = to_builtins(execution.error)
-    if terms.trace_header is not None:
-        members["TraceHeader"] = {"XAmznTraceId": terms.trace_header}
-    if execution.status in OPEN and execution.times_out_at is not None:
-        members["ExpectedExecutionTimeoutTimestamp"] = seconds(execution.times_out_at)
-    if execution.status in ("PAUSING", "PAUSED") and execution.pause is not None:
-        pause: dict[str, object] = {
-            "PauseRequestTimestamp": seconds(execution.pause.requested_at),
-            "ExecutionTimeoutPaused": execution.pause.stops_timeout,
-        }
-        if execution.pause.reason is not None:
-            pause["Reason"] = execution.pause.reason
-        members["PauseDetails"] = pause
-    return members
+    shows_data = with_data and execution.status != "DELETING"
+    return ExecutionDescription(
+        durable_execution_arn=execution.arn,
+        durable_execution_name=execution.name,
+        function_arn=function_arn_of(execution),
+        status=execution.status,
+        start_timestamp=seconds(execution.started_at),
+        version=execution.version,
+        execution_data_included=with_data,
+        durable_config=DurableConfig(execution_timeout=terms.timeout_s, retention_period_in_days=terms.retention_days),
+        end_timestamp=_seconds_or_none(execution.ended_at),
+        input_payload=execution.input if shows_data else None,
+        result=execution.result if shows_data and execution.status == "SUCCEEDED" else None,
+        error=execution.error if shows_data else None,
+        trace_header=None if terms.trace_header is None else TraceHeader(x_amzn_trace_id=terms.trace_header),
+        expected_execution_timeout_timestamp=_seconds_or_none(execution.times_out_at) if execution.status in OPEN else None,
+        pause_details=_pause_details(execution),
+    )
+
+
+def _seconds_or_none(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else seconds(milliseconds)
+
+
+def _pause_details(execution: Execution) -> PauseDetails | None:
+    pause = execution.pause
+    if pause is None or execution.status not in ("PAUSING", "PAUSED"):
+        return None
+    return PauseDetails(
+        pause_request_timestamp=seconds(pause.requested_at), execution_timeout_paused=pause.stops_timeout, reason=pause.reason
+    )
 
 
 def function_error(error: ErrorObject | None) -> dict[str, object]:

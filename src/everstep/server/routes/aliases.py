@@ -6,39 +6,24 @@ import uuid
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
-from everstep.protocol.shapes import Shape
 from everstep.server.answers import NO_CONTENT, Answer, ok
 from everstep.server.backend import Backend
 from everstep.server.catalog import Alias, Catalog, Function
 from everstep.server.errors import ApiError, invalid, not_found
-from everstep.server.references import LATEST, requested
+from everstep.server.references import ALIAS_NAME, LATEST, requested
 from everstep.server.requests import Call
 from everstep.server.routes.functions import paged
+from everstep.server.shapes import AliasConfiguration, AliasSettings, Routing, Tags
 from everstep.service.machine.validation import Violations
 
 CONCURRENCY: Final = 1_000
 
 
-class _Routing(Shape, frozen=True):
-    additional_version_weights: Mapping[str, float] = {}
-
-
-class _Alias(Shape, frozen=True):
-    name: str | None = None
-    function_version: str | None = None
-    description: str | None = None
-    routing_config: _Routing | None = None
-    revision_id: str | None = None
-
-
-class _Tags(Shape, frozen=True):
-    tags: Mapping[str, str] | None = None
-
-
 async def create(backend: Backend, call: Call) -> Answer:
-    function, given = _function(backend, call.labels["FunctionName"]), call.members(_Alias)
+    function, given = _function(backend, call.labels["FunctionName"]), call.members(AliasSettings)
     violations = Violations()
     for member, value in (("name", given.name), ("functionVersion", given.function_version)):
         if value is None:
@@ -46,7 +31,7 @@ async def create(backend: Backend, call: Call) -> Answer:
     violations.reject()
     assert given.name is not None
     assert given.function_version is not None
-    if given.name.isdecimal() or given.name.startswith("$") or not given.name.replace("-", "").replace("_", "").isalnum():
+    if not ALIAS_NAME.fullmatch(given.name):
         raise invalid(f"{given.name!r} cannot name an alias: letters, digits, - and _, and not digits alone.")
     if given.name in function.aliases:
         raise ApiError("ResourceConflictException", f"Alias already exists: {_arn(backend.catalog, function, given.name)}")
@@ -67,7 +52,7 @@ async def get(backend: Backend, call: Call) -> Answer:
 
 async def update(backend: Backend, call: Call) -> Answer:
     function, alias = _alias(backend, call)
-    given = call.members(_Alias)
+    given = call.members(AliasSettings)
     if given.revision_id is not None and given.revision_id != alias.revision_id:
         raise ApiError("PreconditionFailedException", "The RevisionId provided does not match the alias's latest RevisionId.")
     alias = replace(
@@ -98,7 +83,7 @@ def _known(catalog: Catalog, function: Function, version: str) -> str:
     return version
 
 
-def _weights(catalog: Catalog, function: Function, given: _Alias) -> Mapping[str, float]:
+def _weights(catalog: Catalog, function: Function, given: AliasSettings) -> Mapping[str, float]:
     if given.routing_config is None:
         return {}
     weights = given.routing_config.additional_version_weights
@@ -109,17 +94,15 @@ def _weights(catalog: Catalog, function: Function, given: _Alias) -> Mapping[str
     return weights
 
 
-def _shown(catalog: Catalog, function: Function, alias: Alias) -> dict[str, object]:
-    shown: dict[str, object] = {
-        "AliasArn": _arn(catalog, function, alias.name),
-        "Name": alias.name,
-        "FunctionVersion": alias.version,
-        "Description": alias.description,
-        "RevisionId": alias.revision_id,
-    }
-    if alias.routing:
-        shown["RoutingConfig"] = {"AdditionalVersionWeights": alias.routing}
-    return shown
+def _shown(catalog: Catalog, function: Function, alias: Alias) -> AliasConfiguration:
+    return AliasConfiguration(
+        alias_arn=_arn(catalog, function, alias.name),
+        name=alias.name,
+        function_version=alias.version,
+        description=alias.description,
+        revision_id=alias.revision_id,
+        routing_config=Routing(additional_version_weights=alias.routing) if alias.routing else UNSET,
+    )
 
 
 def _arn(catalog: Catalog, function: Function, alias: str) -> str:
@@ -146,11 +129,11 @@ def _function(backend: Backend, text: str) -> Function:
 
 
 async def list_tags(backend: Backend, call: Call) -> Answer:
-    return ok({"Tags": _function(backend, call.labels["Resource"]).tags})
+    return ok(Tags(tags=_function(backend, call.labels["Resource"]).tags))
 
 
 async def tag(backend: Backend, call: Call) -> Answer:
-    function, given = _function(backend, call.labels["Resource"]), call.members(_Tags)
+    function, given = _function(backend, call.labels["Resource"]), call.members(Tags)
     violations = Violations()
     if given.tags is None:
         violations.required("tags")

@@ -9,13 +9,14 @@ import msgspec
 
 from everstep.errors import ServiceError
 from everstep.protocol.ids import execution_id
-from everstep.protocol.shapes import ExecutionStatus, Shape
+from everstep.protocol.shapes import ExecutionStatus
 from everstep.server import markers
 from everstep.server.answers import Answer, ok
 from everstep.server.backend import Backend
 from everstep.server.errors import invalid, not_found
 from everstep.server.references import LATEST, requested
 from everstep.server.requests import Call, read_error
+from everstep.server.shapes import DeletionRequested, ExecutionPage, HistoryPage, PauseRequest, ResumeRequest, Stopped
 from everstep.server.wire import description, seconds, summary
 from everstep.service.executions import UnknownExecution
 from everstep.service.machine.execution import delete_execution, stop_execution
@@ -30,18 +31,8 @@ MAX_HISTORY_BYTES: Final = 10 * 1024 * 1024
 """Of a page. A page has at least one event."""
 ATTEMPTS: Final = 5
 """At a change that met with another one, made by somebody else at the same time."""
+MAX_STATUSES: Final = 10
 STATUSES: Final = get_args(ExecutionStatus)
-
-
-class _Pause(Shape, frozen=True):
-    reason: str | None = None
-    execution_timeout_paused: bool = True
-    client_token: str | None = None
-
-
-class _Resume(Shape, frozen=True):
-    reason: str | None = None
-    client_token: str | None = None
 
 
 async def get_execution(backend: Backend, call: Call) -> Answer:
@@ -72,10 +63,10 @@ async def get_history(backend: Backend, call: Call) -> Answer:
         if page and room < 0:
             break
         page.append(msgspec.Raw(encoded))
-    answer: dict[str, object] = {"Events": page}
+    more = None
     if len(page) < len(events):
-        answer["NextMarker"] = markers.write(listing, [events[len(page) - 1].event_id], backend.now_ms())
-    return ok(answer)
+        more = markers.write(listing, [events[len(page) - 1].event_id], backend.now_ms())
+    return ok(HistoryPage(events=page, next_marker=more))
 
 
 async def list_by_function(backend: Backend, call: Call) -> Answer:
@@ -103,17 +94,17 @@ async def list_by_function(backend: Backend, call: Call) -> Answer:
     if marker := call.text("Marker"):
         after = _position(markers.read(marker, listing, backend.now_ms()))
     executions = await backend.engine.store.executions(where, limit=size + 1, oldest_first=oldest_first, after=after)
-    answer: dict[str, object] = {"DurableExecutions": [summary(execution) for execution in executions[:size]]}
+    more = None
     if len(executions) > size:
         last = executions[size - 1]
-        answer["NextMarker"] = markers.write(listing, [last.started_at, last.id], backend.now_ms())
-    return ok(answer)
+        more = markers.write(listing, [last.started_at, last.id], backend.now_ms())
+    return ok(ExecutionPage(durable_executions=[summary(execution) for execution in executions[:size]], next_marker=more))
 
 
 def _statuses(values: Sequence[str]) -> Sequence[ExecutionStatus]:
     violations = Violations()
-    if len(values) > 10:
-        violations.range("statuses", len(values), 1, 10)
+    if len(values) > MAX_STATUSES:
+        violations.range("statuses", len(values), 1, MAX_STATUSES)
     for number, value in enumerate(values, start=1):
         violations.one_of(f"statuses.{number}.member", value, STATUSES)
     violations.reject()
@@ -132,11 +123,11 @@ async def stop(backend: Backend, call: Call) -> Answer:
     error = read_error(call.body)
     execution = await _change(backend, call.execution_arn, lambda state, now: stop_execution(state, error, now))
     assert execution.ended_at is not None
-    return ok({"StopTimestamp": seconds(execution.ended_at)})
+    return ok(Stopped(stop_timestamp=seconds(execution.ended_at)))
 
 
 async def pause(backend: Backend, call: Call) -> Answer:
-    arn, request = call.execution_arn, call.members(_Pause)
+    arn, request = call.execution_arn, call.members(PauseRequest)
 
     def command(state: State, now: int) -> Transition:
         stops_timeout = request.execution_timeout_paused
@@ -147,7 +138,7 @@ async def pause(backend: Backend, call: Call) -> Answer:
 
 
 async def resume(backend: Backend, call: Call) -> Answer:
-    arn, request = call.execution_arn, call.members(_Resume)
+    arn, request = call.execution_arn, call.members(ResumeRequest)
     await _change(backend, arn, lambda state, now: resume_execution(state, now, reason=request.reason, client_token=request.client_token))
     return ok({}, status=202)
 
@@ -155,7 +146,7 @@ async def resume(backend: Backend, call: Call) -> Answer:
 async def delete(backend: Backend, call: Call) -> Answer:
     execution = await _change(backend, call.execution_arn, delete_execution)
     assert execution.deletion_requested_at is not None
-    return ok({"DeletionRequestTimestamp": seconds(execution.deletion_requested_at)}, status=202)
+    return ok(DeletionRequested(deletion_request_timestamp=seconds(execution.deletion_requested_at)), status=202)
 
 
 async def _read(backend: Backend, arn: str) -> Execution:

@@ -14,49 +14,38 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, cast
 
-from msgspec import field
+from msgspec import UNSET, to_builtins
 from msgspec.structs import replace
 
 from everstep.errors import UsageError
 from everstep.protocol.limits import FUNCTION_NAME_PATTERN, MAX_EXECUTION_TIMEOUT_S
-from everstep.protocol.shapes import Shape
 from everstep.server import markers
 from everstep.server.answers import NO_CONTENT, Answer, ok
 from everstep.server.backend import Backend
-from everstep.server.catalog import Catalog, Configuration, DurableConfig, Function, TenancyConfig, Version
+from everstep.server.catalog import Catalog, Configuration, Function, Version
 from everstep.server.errors import ApiError, invalid, malformed, not_found
 from everstep.server.pulled import Pulled
 from everstep.server.references import LATEST, Reference, requested
 from everstep.server.requests import Call, converted, read_object, without_nulls
+from everstep.server.shapes import (
+    CodeSettings,
+    DurableConfig,
+    DurableSettings,
+    FunctionConfiguration,
+    FunctionDescription,
+    FunctionSettings,
+    VersionSettings,
+)
 from everstep.service.machine.validation import Violations
 
 MAX_TIMEOUT_S: Final = 5400
 DEFAULT_RETENTION_DAYS: Final = 14
-_LARGEST_PAGE: Final = 10_000
+MAX_RETENTION_DAYS: Final = 90
+LARGEST_LISTING: Final = 10_000
 _NOT_STORED: Final = frozenset(
     {"FunctionName", "Code", "Publish", "Tags", "Timeout", "DurableConfig", "TenancyConfig", "Description", "RevisionId", "DryRun"}
 )
 _DEFAULTS: Final[Mapping[str, object]] = {"MemorySize": 128, "PackageType": "Zip", "Architectures": ["x86_64"], "CodeSize": 0}
-
-
-class _DurableConfig(Shape, frozen=True):
-    execution_timeout: int | None = None
-    retention_period_in_days: int | None = None
-
-
-class _Settings(Shape, frozen=True):
-    """The members of CreateFunction and UpdateFunctionConfiguration that are more than stored."""
-
-    function_name: str | None = None
-    role: str | None = None
-    code: dict[str, object] | None = None
-    timeout: int | None = None
-    description: str | None = None
-    durable_config: _DurableConfig | None = None
-    tenancy_config: TenancyConfig | None = None
-    publish: bool = False
-    tags: dict[str, str] = field(default_factory=dict[str, str])
-    revision_id: str | None = None
 
 
 # -- functions
@@ -64,7 +53,7 @@ class _Settings(Shape, frozen=True):
 
 async def create(backend: Backend, call: Call) -> Answer:
     members = cast("dict[str, object]", without_nulls(read_object(call.body)))
-    given = converted(members, _Settings)
+    given = converted(members, FunctionSettings)
     violations = Violations()
     for member, value in (("functionName", given.function_name), ("role", given.role), ("code", given.code)):
         if value is None:
@@ -96,10 +85,7 @@ async def create(backend: Backend, call: Call) -> Answer:
 async def get(backend: Backend, call: Call) -> Answer:
     function, version, reference = _found(backend, call)
     shown = configuration_of(backend.catalog, function, version, is_qualified=reference.qualifier is not None)
-    answer: dict[str, object] = {"Configuration": shown, "Code": {"RepositoryType": "S3"}}
-    if function.tags:
-        answer["Tags"] = function.tags
-    return ok(answer)
+    return ok(FunctionDescription(configuration=shown, code={"RepositoryType": "S3"}, tags=function.tags))
 
 
 async def get_configuration(backend: Backend, call: Call) -> Answer:
@@ -110,7 +96,7 @@ async def get_configuration(backend: Backend, call: Call) -> Answer:
 async def update_configuration(backend: Backend, call: Call) -> Answer:
     function, _, _ = _found(backend, call)
     members = cast("dict[str, object]", without_nulls(read_object(call.body)))
-    given = converted(members, _Settings)
+    given = converted(members, FunctionSettings)
     violations = Violations()
     _check(violations, given)
     violations.reject()
@@ -137,16 +123,15 @@ async def update_configuration(backend: Backend, call: Call) -> Answer:
 async def update_code(backend: Backend, call: Call) -> Answer:
     function, _, _ = _found(backend, call)
     members = cast("dict[str, object]", without_nulls(read_object(call.body)))
+    given = converted(members, CodeSettings)
     before = function.latest.configuration
-    revision = members.get("RevisionId")
-    _check_revision(revision if isinstance(revision, str) else None, before)
+    _check_revision(given.revision_id, before)
     code = _code_members(members)
-    if members.get("DryRun") is not True:
+    if not given.dry_run:
         after = replace(before, others={**before.others, **code}, modified_at=datetime.now(UTC), revision_id=str(uuid.uuid4()))
         function.versions[LATEST] = replace(function.latest, configuration=after)
-    is_published = members.get("Publish") is True
-    version = _publish(function, None) if is_published else function.latest
-    return ok(configuration_of(backend.catalog, function, version, is_qualified=is_published))
+    version = _publish(function, None) if given.publish else function.latest
+    return ok(configuration_of(backend.catalog, function, version, is_qualified=given.publish))
 
 
 async def list_all(backend: Backend, call: Call) -> Answer:
@@ -180,10 +165,9 @@ async def delete(backend: Backend, call: Call) -> Answer:
 
 async def publish_version(backend: Backend, call: Call) -> Answer:
     function, _, _ = _found(backend, call)
-    members = read_object(call.body)
-    revision, description = members.get("RevisionId"), members.get("Description")
-    _check_revision(revision if isinstance(revision, str) else None, function.latest.configuration)
-    version = _publish(function, description if isinstance(description, str) else None)
+    given = call.members(VersionSettings)
+    _check_revision(given.revision_id, function.latest.configuration)
+    version = _publish(function, given.description)
     return ok(configuration_of(backend.catalog, function, version, is_qualified=True), status=201)
 
 
@@ -213,28 +197,18 @@ def _publish(function: Function, description: str | None) -> Version:
 def configuration_of(catalog: Catalog, function: Function, version: Version, *, is_qualified: bool = False) -> dict[str, object]:
     """A FunctionConfiguration."""
     configuration = version.configuration
-    shown: dict[str, object] = {
-        **_DEFAULTS,
-        **configuration.others,
-        "FunctionName": function.name,
-        "FunctionArn": catalog.arn(function.name, version.number if is_qualified else None),
-        "Version": version.number,
-        "Timeout": configuration.timeout_s,
-        "Description": configuration.description,
-        "LastModified": configuration.modified_at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000",
-        "RevisionId": configuration.revision_id,
-        "State": "Active",
-        "LastUpdateStatus": "Successful",
-    }
-    if configuration.durable is not None:
-        durable = configuration.durable
-        shown["DurableConfig"] = {
-            "ExecutionTimeout": durable.execution_timeout,
-            "RetentionPeriodInDays": durable.retention_period_in_days,
-        }
-    if configuration.tenancy is not None:
-        shown["TenancyConfig"] = {"TenantIsolationMode": configuration.tenancy.tenant_isolation_mode}
-    return shown
+    shown = FunctionConfiguration(
+        function_name=function.name,
+        function_arn=catalog.arn(function.name, version.number if is_qualified else None),
+        version=version.number,
+        timeout=configuration.timeout_s,
+        description=configuration.description,
+        last_modified=configuration.modified_at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000",
+        revision_id=configuration.revision_id,
+        durable_config=configuration.durable or UNSET,
+        tenancy_config=configuration.tenancy or UNSET,
+    )
+    return {**_DEFAULTS, **configuration.others, **to_builtins(shown)}
 
 
 def paged(backend: Backend, call: Call, member: str, items: Sequence[object]) -> Answer:
@@ -243,7 +217,7 @@ def paged(backend: Backend, call: Call, member: str, items: Sequence[object]) ->
     if not text.isdecimal():
         raise malformed(f"'{text}' can not be converted to Integer")
     violations = Violations()
-    violations.range("maxItems", int(text), 1, _LARGEST_PAGE)
+    violations.range("maxItems", int(text), 1, LARGEST_LISTING)
     violations.reject()
     listing = (member, tuple(call.labels.values()))
     start = 0
@@ -270,14 +244,14 @@ def _check_name(catalog: Catalog, reference: Reference) -> None:
         raise invalid(f"A function cannot be created under that name here: {reference.name}")
 
 
-def _check(violations: Violations, given: _Settings) -> None:
+def _check(violations: Violations, given: FunctionSettings) -> None:
     if given.timeout is not None:
         violations.range("timeout", given.timeout, 1, MAX_TIMEOUT_S)
     if (durable := given.durable_config) is not None:
         if durable.execution_timeout is not None:
             violations.range("durableConfig.executionTimeout", durable.execution_timeout, 1, MAX_EXECUTION_TIMEOUT_S)
         if durable.retention_period_in_days is not None:
-            violations.range("durableConfig.retentionPeriodInDays", durable.retention_period_in_days, 1, 90)
+            violations.range("durableConfig.retentionPeriodInDays", durable.retention_period_in_days, 1, MAX_RETENTION_DAYS)
 
 
 def _check_revision(asked: str | None, configuration: Configuration) -> None:
@@ -288,7 +262,7 @@ def _check_revision(asked: str | None, configuration: Configuration) -> None:
         )
 
 
-def _durable_config(given: _DurableConfig, before: DurableConfig | None) -> DurableConfig:
+def _durable_config(given: DurableSettings, before: DurableConfig | None) -> DurableConfig:
     timeout = given.execution_timeout or (before.execution_timeout if before else None)
     if timeout is None:
         raise invalid("DurableConfig requires an ExecutionTimeout.")

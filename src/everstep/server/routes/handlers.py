@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final, cast, get_args
 
 import msgspec
 
 from everstep.protocol.ids import execution_id
-from everstep.protocol.shapes import OPERATION_TYPES, Operation, OperationAction, OperationUpdate, Shape
+from everstep.protocol.shapes import OPERATION_TYPES, OperationAction
 from everstep.server import markers
 from everstep.server.answers import Answer, ok
 from everstep.server.backend import Backend
 from everstep.server.errors import invalid
 from everstep.server.remote import MAX_EVENT_BYTES, page_of, state_listing
 from everstep.server.requests import Call, converted, read_object, without_nulls
+from everstep.server.shapes import Checkpointed, CheckpointRequest, NewExecutionState, StatePage
 from everstep.server.wire import operations_in_seconds
 from everstep.service.executions import UnknownExecution
 from everstep.service.machine.checkpoint import readable_operations
@@ -24,27 +25,7 @@ from everstep.service.machine.validation import MAX_TOKEN, TOKEN_PATTERN, Violat
 ACTIONS: Final = get_args(OperationAction)
 
 
-class _Checkpoint(Shape, frozen=True):
-    checkpoint_token: str
-    updates: Sequence[OperationUpdate] = ()
-    client_token: str | None = None
-
-
-class _Operations(Shape, frozen=True):
-    operations: Sequence[Operation]
-
-
-class _Checkpointed(Shape, frozen=True):
-    new_execution_state: _Operations
-    checkpoint_token: str | None = None
-
-
-class _StatePage(Shape, frozen=True, omit_defaults=False):
-    operations: Sequence[msgspec.Raw]
-    next_marker: str
-
-
-_decode: Final = msgspec.json.Decoder(_Checkpoint).decode
+_decode: Final = msgspec.json.Decoder(CheckpointRequest).decode
 
 
 async def checkpoint(backend: Backend, call: Call) -> Answer:
@@ -55,11 +36,11 @@ async def checkpoint(backend: Backend, call: Call) -> Answer:
         request = _read_leniently(call.body)
     check_checkpoint(request.checkpoint_token, request.updates, request.client_token)
     answer = await backend.engine.client.checkpoint(arn, request.checkpoint_token, request.updates, request.client_token)
-    state = _Operations(operations=operations_in_seconds(answer.operations))
-    return ok(_Checkpointed(checkpoint_token=answer.token, new_execution_state=state))
+    state = NewExecutionState(operations=operations_in_seconds(answer.operations))
+    return ok(Checkpointed(checkpoint_token=answer.token, new_execution_state=state))
 
 
-def _read_leniently(body: bytes) -> _Checkpoint:
+def _read_leniently(body: bytes) -> CheckpointRequest:
     """Nulls count as absent, and so do options without a member. Raises ApiError, or Rejected if a required member is missing."""
     members = cast("dict[str, object]", without_nulls(read_object(body)))
     violations = Violations()
@@ -70,7 +51,7 @@ def _read_leniently(body: bytes) -> _Checkpoint:
         if isinstance(update, dict):
             _check_update(violations, number, cast("dict[str, object]", update))
     violations.reject()
-    return converted(members, _Checkpoint)
+    return converted(members, CheckpointRequest)
 
 
 def _check_update(violations: Violations, number: int, update: dict[str, object]) -> None:
@@ -110,7 +91,7 @@ async def get_state(backend: Backend, call: Call) -> Answer:
     in_seconds = operations_in_seconds(operations[start : start + size + 1])
     page = page_of(in_seconds, 0, size, MAX_EVENT_BYTES)
     marker = "" if page.end is None else markers.write(state_listing(arn, token), [start + page.end], backend.now_ms())
-    return ok(_StatePage(operations=page.operations, next_marker=marker))
+    return ok(StatePage(operations=page.operations, next_marker=marker))
 
 
 def _start(marker: str | None, arn: str, token: str, now_ms: int) -> int:
