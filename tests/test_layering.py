@@ -40,8 +40,20 @@ MAY_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
     "operations": (*BASICS, "operations", "protocol", "replay"),
     # context: only to hand a child's body one of its own
     "stages": ("client.refusal", "errors", "protocol", "stages"),
+    "plugins": ("errors", "plugins", "protocol"),
     "official_envelope": ("protocol", "errors", "stages"),
-    "runtime": (*BASICS, "client.api", "official_envelope", "operations", "protocol", "replay", "runtime", "stages", "step_context"),
+    "runtime": (
+        *BASICS,
+        "client.api",
+        "official_envelope",
+        "operations",
+        "plugins",
+        "protocol",
+        "replay",
+        "runtime",
+        "stages",
+        "step_context",
+    ),
     "client": ("client", "errors", "protocol"),
     "service.machine": ("errors", "protocol", "service.machine"),
 }

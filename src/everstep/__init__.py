@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from everstep.operations.batch import BatchItem, BatchResult, TupleResult
     from everstep.operations.combination import Selected, Settled
     from everstep.operations.completion import Completion, Progress
+    from everstep.plugins.api import Plugin
     from everstep.polling import Poll, PollStrategy
     from everstep.retry import Retry, RetryStrategy
     from everstep.runtime.perform import Callback
@@ -82,6 +83,7 @@ _HOME = {
     "everstep.operations.batch": ("BatchItem", "BatchResult", "TupleResult"),
     "everstep.operations.combination": ("Selected", "Settled"),
     "everstep.operations.completion": ("Completion", "Progress"),
+    "everstep.plugins.api": ("Plugin",),
     "everstep.polling": ("Poll", "PollStrategy"),
     "everstep.retry": ("Retry", "RetryStrategy"),
     "everstep.runtime.perform": ("Callback",),
@@ -118,6 +120,7 @@ __all__ = [
     "NoneSucceeded",
     "OperationError",
     "PayloadTooLarge",
+    "Plugin",
     "Poll",
     "PollStrategy",
     "Progress",

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast, overload
 
-from everstep.configuration import SerdesFactory, process
+from everstep.configuration import SerdesFactory, chosen_plugins, process
 from everstep.errors import DurableError, ServiceError, UsageError
 from everstep.failures import describe
 from everstep.protocol.ids import execution_id
 from everstep.protocol.limits import MAX_RESULT_SYNC
-from everstep.protocol.shapes import TERMINAL, InvocationOutput, Operation, OperationUpdate
+from everstep.protocol.shapes import InvocationOutput, Operation, OperationUpdate
 from everstep.serdes import Serdes, parameter_annotation, result_serdes, serdes_for
 
 if TYPE_CHECKING:
@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from everstep.client.event_state import EventState
     from everstep.client.function import Invocation
     from everstep.context import DurableContext
+    from everstep.plugins.api import Plugin
+    from everstep.plugins.hooks import Hooks
+    from everstep.replay.journal import Journal
+    from everstep.runtime.arrival import Arrival
     from everstep.runtime.engine import Durability, Engine
+    from everstep.runtime.reporter import Reporter
     from everstep.stages import Stage
     from everstep.synchronous import SyncContext
 
@@ -33,40 +38,6 @@ O = TypeVar("O")  # noqa: E741  # output
 
 _LARGEST_RESULT = MAX_RESULT_SYNC - 50
 DEFAULT_WARM_EXECUTIONS = 256
-
-
-class State(Protocol):
-    """The recorded state that an invocation brings. Operations are in the order in which they began."""
-
-    def count(self) -> int | None:
-        """How many operations there are; None if that can't be told without reading them all."""
-        ...
-
-    def get(self, operation_id: str, place: int) -> Operation | None:
-        """One operation. place: where it was in the order when last seen."""
-        ...
-
-    async def all(self, client: DurableClient) -> Mapping[str, Operation]:
-        """Everything, fetching further pages; a mapping of the caller's own."""
-        ...
-
-
-class _MappingState:
-    """State in the memory of this process, as an embedded service keeps it."""
-
-    def __init__(self, operations: Mapping[str, Operation]) -> None:
-        self._operations = operations
-
-    def count(self) -> int:
-        return len(self._operations)
-
-    def get(self, operation_id: str, place: int) -> Operation | None:
-        del place
-        return self._operations.get(operation_id)
-
-    async def all(self, client: DurableClient) -> Mapping[str, Operation]:
-        del client
-        return dict(self._operations)
 
 
 class DurableHandler(Generic[I, O]):
@@ -82,6 +53,7 @@ class DurableHandler(Generic[I, O]):
         durability: Durability = "acknowledged",
         serdes: SerdesFactory | None = None,
         stages: Sequence[Stage] | None = None,
+        plugins: Sequence[Plugin] = (),
     ) -> None:
         self._is_sync = _check_handler(function)
         if warm_executions < 0:
@@ -100,6 +72,8 @@ class DurableHandler(Generic[I, O]):
         self._client: DurableClient | None = None
         self._serdes = serdes
         self._stages = stages
+        self._plugins = chosen_plugins(plugins)
+        self._hooks: Hooks | None = None
         self._input: Serdes[I] | None = None
         self._output: Serdes[O] | None = None
         self._parked: OrderedDict[str, Engine] = OrderedDict()
@@ -133,7 +107,9 @@ class DurableHandler(Generic[I, O]):
 
     async def run_event(self, state: EventState, client: DurableClient, lambda_context: object = None) -> InvocationOutput:
         """One invocation, from the event that Lambda brings. Raises what made it fail, if trying again may help."""
-        return await self._run(state.arn, state.checkpoint_token, state, client, lambda_context)
+        from everstep.runtime.arrival import on_lambda
+
+        return await self._run(on_lambda(state.arn, state.checkpoint_token, state, lambda_context), client)
 
     # -- services --------------------------------------------------------------
 
@@ -149,8 +125,11 @@ class DurableHandler(Generic[I, O]):
 
     async def invoke(self, invocation: Invocation, client: DurableClient) -> InvocationOutput:
         """One invocation by a service in this process. Raises what made it fail, if trying again may help."""
-        state = _MappingState(invocation.operations)
-        return await self._run(invocation.arn, invocation.checkpoint_token, state, client, None)
+        from everstep.runtime.arrival import Arrival, MappingState
+
+        state = MappingState(invocation.operations, invocation.updated_operation_ids)
+        request_id, trace_header = invocation.request_id, invocation.trace_header
+        return await self._run(Arrival(invocation.arn, invocation.checkpoint_token, state, request_id, trace_header), client)
 
     def drop_parked(self) -> None:
         """Forget all parked executions: each is replayed when it is invoked again."""
@@ -159,28 +138,86 @@ class DurableHandler(Generic[I, O]):
 
     # -- one invocation --------------------------------------------------------
 
-    async def _run(self, arn: str, token: str, state: State, client: DurableClient, lambda_context: object) -> InvocationOutput:
-        parked = self._parked.pop(arn, None)
+    async def _run(self, arrival: Arrival, client: DurableClient) -> InvocationOutput:
+        from everstep.runtime.arrival import news_for
+
+        engine = self._parked.pop(arrival.arn, None)
         news: Sequence[Operation] | None = None
-        if parked is not None:
-            news = news_for(parked, state)
+        if engine is not None:
+            news = news_for(engine, arrival.state)
             if news is None:
-                parked.drop()
-        program: Coroutine[object, object, str] | None = None
-        if parked is not None and news is not None:
-            engine = parked
-        else:
+                engine.drop()
+                engine = None
+            else:
+                engine.journal.take(news)
+        if engine is None:
             try:
-                engine, program = await self._begin(arn, state, client)
+                engine = await self._begin(arrival, client)
             except UsageError as error:
                 return InvocationOutput(status="FAILED", error=describe(error))
             except ServiceError as error:
                 return _failed_or_raise(error)
-        engine.lambda_context = lambda_context
-        if lambda_context is not None:
+        reporter = engine.reporter
+        if reporter is None:
+            return await self._invoked(engine, arrival, client, news)
+        reporter.invocation_started(arrival, engine.open, news)
+        try:
+            output = await self._invoked(engine, arrival, client, news)
+        except BaseException as error:
+            reporter.invocation_ended("RETRY", error=describe(error))
+            raise
+        reporter.invocation_ended(output.status, result=output.result, error=output.error)
+        return output
+
+    async def _begin(self, arrival: Arrival, client: DurableClient) -> Engine:
+        """An engine over what is recorded."""
+        from everstep.replay.journal import Journal
+        from everstep.runtime.engine import Engine
+
+        operations = await arrival.state.all(client)
+        execution = operations.get(execution_id(arrival.arn))
+        if execution is None:
+            raise UsageError(f"the recorded state of {arrival.arn} has no EXECUTION operation: is it a durable execution's?")
+        journal = Journal(operations)
+        return Engine(
+            arn=arrival.arn,
+            journal=journal,
+            begun_at=execution.start_timestamp,
+            clock=self.clock,
+            durability=self._durability,
+            stages=process.stages if self._stages is None else self._stages,
+            serdes=self._serdes or process.serdes,
+            reporter=self._reporter(arrival.arn, journal),
+        )
+
+    def _reporter(self, arn: str, journal: Journal) -> Reporter | None:
+        """What tells the plugins; None if there are none."""
+        if not self._plugins and not process.plugins:
+            return None
+        from everstep.plugins.hooks import Hooks
+        from everstep.runtime.reporter import Reporter
+
+        if self._hooks is None:
+            self._hooks = Hooks((*process.plugins, *self._plugins))
+        return Reporter(self._hooks, arn, self.name, journal, self.clock)
+
+    async def _invoked(self, engine: Engine, arrival: Arrival, client: DurableClient, news: Sequence[Operation] | None) -> InvocationOutput:
+        """news: what changed since the engine was parked; None if it starts."""
+        from everstep.context import DurableContext
+
+        program: Coroutine[object, object, str] | None = None
+        if news is None:
+            try:
+                event = self._event(engine.journal.operations[execution_id(engine.arn)])
+            except UsageError as error:
+                engine.drop()
+                return InvocationOutput(status="FAILED", error=describe(error))
+            program = self._program(event, DurableContext(engine, engine.root_scope.node))
+        engine.lambda_context = arrival.lambda_context
+        if arrival.lambda_context is not None:
             _make_calls_directly(client, engine)
         try:
-            outcome = await engine.run(client=client, token=token, program=program, news=news or ())
+            outcome = await engine.run(client=client, token=arrival.token, program=program, news=news or ())
         except ServiceError as error:
             return _failed_or_raise(error)
         if outcome == "pending":
@@ -190,28 +227,6 @@ class DurableHandler(Generic[I, O]):
             return await self._ended(engine)
         finally:
             engine.drop()
-
-    async def _begin(self, arn: str, state: State, client: DurableClient) -> tuple[Engine, Coroutine[object, object, str]]:
-        """An engine that starts from what is recorded."""
-        from everstep.context import DurableContext
-        from everstep.replay.journal import Journal
-        from everstep.runtime.engine import Engine
-
-        operations = await state.all(client)
-        execution = operations.get(execution_id(arn))
-        if execution is None:
-            raise UsageError(f"the recorded state of {arn} has no EXECUTION operation: is it a durable execution's?")
-        event = self._event(execution)
-        engine = Engine(
-            arn=arn,
-            journal=Journal(operations),
-            begun_at=execution.start_timestamp,
-            clock=self.clock,
-            durability=self._durability,
-            stages=process.stages if self._stages is None else self._stages,
-            serdes=self._serdes or process.serdes,
-        )
-        return engine, self._program(event, DurableContext(engine, engine.root_scope.node))
 
     async def _program(self, event: I, context: DurableContext) -> str:
         if self._is_sync:
@@ -303,6 +318,7 @@ def durable(
     durability: Durability = "acknowledged",
     serdes: SerdesFactory | None = None,
     stages: Sequence[Stage] | None = None,
+    plugins: Sequence[Plugin] = (),
 ) -> _Decorator: ...
 def durable(
     function: Callable[[I, DurableContext], Coroutine[object, object, O]] | Callable[[I, SyncContext], O] | None = None,
@@ -314,6 +330,7 @@ def durable(
     durability: Durability = "acknowledged",
     serdes: SerdesFactory | None = None,
     stages: Sequence[Stage] | None = None,
+    plugins: Sequence[Plugin] = (),
 ) -> DurableHandler[I, O] | _Decorator:
     """Make `async def handler(event, ctx)` durable; or `def handler(event, ctx)`, whose context has the same operations without `await`.
 
@@ -324,7 +341,8 @@ def durable(
     recorded; "eager" also sends each update at once and alone, so that the history shows what happens as it happens;
     "pipelined" lets sequential code go on while the record is under way: faster, and after a crash the last steps may run
     again although their successors had begun. serdes, stages: of this handler, instead of the process's (`everstep.configure`);
-    `stages=()` for none. Raises UsageError if the function is not such a handler.
+    `stages=()` for none. plugins: told what happens, besides the process's and those that `EVERSTEP_PLUGINS` names. Raises
+    UsageError if the function is not such a handler.
     """
 
     def decorate(
@@ -338,40 +356,10 @@ def durable(
             durability=durability,
             serdes=serdes,
             stages=stages,
+            plugins=plugins,
         )
 
     return cast("_Decorator", decorate) if function is None else decorate(function)
-
-
-def news_for(engine: Engine, state: State) -> list[Operation] | None:
-    """What changed since the engine was parked; None if it can't be continued: something else than the service went on meanwhile."""
-    journal = engine.journal
-    if state.count() != len(journal.operations):
-        return None
-    news: list[Operation] = []
-    for operation_id in engine.open:
-        known = journal.operations[operation_id]
-        current = state.get(operation_id, journal.place(operation_id))
-        if current is None:
-            return None
-        if current is known or current.status == known.status:
-            continue
-        if not is_made_by_service(known, current):
-            return None
-        news.append(current)
-    news.sort(key=lambda operation: journal.place(operation.id))
-    return news
-
-
-def is_made_by_service(known: Operation, current: Operation) -> bool:
-    """Whether a change can have come about without any handler running."""
-    match known.type:
-        case "WAIT" | "CALLBACK" | "CHAINED_INVOKE":
-            return current.status in TERMINAL
-        case "STEP":
-            return known.status == "PENDING" and current.status == "READY"
-        case "EXECUTION" | "CONTEXT":
-            return False
 
 
 def _make_calls_directly(client: DurableClient, engine: Engine) -> None:

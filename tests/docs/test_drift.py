@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 import everstep
-from everstep import Completion, DurableContext, Poll, Retry, SyncContext, durable
+from everstep import Completion, DurableContext, Poll, Retry, SyncContext, durable, plugins
 from everstep.errors import DurableError
 from everstep.service.embedded import Service
 from tests.docs.snippets import PAGES, ROOT
@@ -123,7 +123,7 @@ def test_every_method_of_a_service_is_in_the_page_on_running(name: str) -> None:
 def test_the_names_that_the_pages_give_to_everstep_are_there() -> None:
     named = set(re.findall(r"(?<![\w./`])everstep\.(\w+)", ALL_CODE)) - {"handler"}  # a logger's name
 
-    assert {name for name in named if not hasattr(everstep, name)} - {"errors", "server", "service", "stages"} == set()
+    assert {name for name in named if not hasattr(everstep, name)} - {"errors", "plugins", "server", "service", "stages"} == set()
 
 
 def test_the_methods_that_the_pages_call_on_a_context_are_there() -> None:
@@ -147,6 +147,16 @@ def test_presets_of_retries_are_what_their_table_says() -> None:
     for expression, attempts, jitter in rows:
         preset: Retry = eval(expression, {"Retry": Retry})
         assert (preset.max_attempts, preset.jitter) == (int(attempts), jitter or preset.jitter)
+
+
+@pytest.mark.parametrize("name", plugins.__all__)
+def test_every_hook_and_whatever_it_is_told_is_in_the_page_on_telemetry(name: str) -> None:
+    page = CODE[ROOT / "docs" / "telemetry.md"]
+    kind: object = getattr(plugins, name)
+    fields: tuple[str, ...] = getattr(kind, "__struct_fields__", ())
+
+    if isinstance(kind, type):
+        assert [said for said in (name, *fields, *public(kind)) if not is_said(said, page)] == []
 
 
 # -- coming from elsewhere ------------------------------------------------------

@@ -20,7 +20,7 @@ _Raw = Mapping[str, object]
 
 
 class EventState:
-    """An invocation's event. arn, checkpoint_token: as in the event. Raises UsageError if it is no durable invocation."""
+    """An invocation's event, with its arn, checkpoint_token and updated_operation_ids. Raises UsageError if it is no durable invocation."""
 
     def __init__(self, event: object) -> None:
         parts = _parts(event)
@@ -30,8 +30,9 @@ class EventState:
             self._read: Sequence[Operation] | None = read.initial_execution_state.operations
             self._raw: Sequence[_Raw] = ()
             self._marker = read.initial_execution_state.next_marker
+            self.updated_operation_ids: Sequence[str] = read.updated_operation_ids or ()
         else:
-            self.arn, self.checkpoint_token, self._raw, self._marker = parts
+            self.arn, self.checkpoint_token, self._raw, self._marker, self.updated_operation_ids = parts
             self._read = None
         self._index: dict[str, Operation] | None = None
 
@@ -66,7 +67,7 @@ class EventState:
         return self._read
 
 
-def _parts(event: object) -> tuple[str, str, Sequence[_Raw], str | None] | None:
+def _parts(event: object) -> tuple[str, str, Sequence[_Raw], str | None, Sequence[str]] | None:
     """The members of an event of the usual form; None if it needs a closer look."""
     if not isinstance(event, dict):
         return None
@@ -78,7 +79,9 @@ def _parts(event: object) -> tuple[str, str, Sequence[_Raw], str | None] | None:
     operations, marker = page.get("Operations"), page.get("NextMarker")
     if not isinstance(operations, list) or not (marker is None or isinstance(marker, str)):
         return None
-    return arn, token, cast("Sequence[_Raw]", operations), marker
+    updated = members.get("UpdatedOperationIds")
+    ids = [name for name in cast("list[object]", updated) if isinstance(name, str)] if isinstance(updated, list) else []
+    return arn, token, cast("Sequence[_Raw]", operations), marker, ids
 
 
 def _operation(raw: _Raw) -> Operation:

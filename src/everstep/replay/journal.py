@@ -39,6 +39,15 @@ class Journal:
             self._places.setdefault(operation.id, len(self._places))
         return True
 
+    def take(self, operations: Iterable[Operation]) -> list[Operation]:
+        """Take over newer states; those that are news."""
+        return [operation for operation in operations if self.absorb(operation)]
+
+    @property
+    def count(self) -> int:
+        """How many operations have begun."""
+        return len(self._places)
+
     def key(self, operation: Operation) -> tuple[float, int]:
         """Where a completion stands among all completions of the execution."""
         return operation.end_timestamp or operation.start_timestamp, self._places[operation.id]

@@ -11,12 +11,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 from everstep.client.api import Checkpointed, DurableClient
 from everstep.errors import ServiceError
 from everstep.protocol.shapes import Operation, OperationUpdate
 from everstep.replay.batching import take_batch, update_bytes
 from everstep.runtime.spawn import spawn
+
+if TYPE_CHECKING:
+    from everstep.runtime.reporter import Reporter
 
 LINGER_S = 0.005
 _WAIT_ALREADY_OVER = "Cannot cancel a WAIT"  # the service's words, spec 3.5
@@ -36,6 +40,7 @@ class Checkpointer:
         failed: Callable[[BaseException], None],
         revoked: Callable[[], None],
         one_at_a_time: bool,
+        reporter: Reporter | None,
     ) -> None:
         """recorded: called with what changed, after each answer. failed: the invocation can't go on. revoked: it must end.
 
@@ -49,6 +54,7 @@ class Checkpointer:
         self._failed = failed
         self._revoked = revoked
         self._one_at_a_time = one_at_a_time
+        self._reporter = reporter
         self._queue: deque[tuple[OperationUpdate, int]] = deque()
         self._urgent = False
         self._lingering: asyncio.TimerHandle | None = None
@@ -111,7 +117,8 @@ class Checkpointer:
 
     def _call(self, batch: list[OperationUpdate]) -> None:
         self.calls += 1
-        task = spawn(self._host, self._checkpoint(batch))
+        call = self._checkpoint(batch)
+        task = spawn(self._host, call if self._reporter is None else self._reporter.checkpoint(batch, call))
         self._in_flight = task
         if task.done():
             self._answered(task)

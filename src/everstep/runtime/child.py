@@ -69,8 +69,11 @@ async def run_child(engine: Engine, call: ContextCall, scope: Scope, body: Body)
             return context_value(engine, recorded, call)
     elif recorded is None:
         engine.send(call.update("START"), urgent=False)
+    function = in_scope(scope, body)
+    if engine.reporter is not None:
+        function = engine.reporter.function(call, function, is_replaying_children=recorded is not None)
     try:
-        value = await in_scope(scope, body)
+        value = await function
         plain = call.serdes.serialize(value)
         text = plain if recorded is not None and replays_children(recorded) else engine.texts.write(plain, call.operation_id)
     except ServiceError as unreachable:  # a stage's store: the invocation is tried again

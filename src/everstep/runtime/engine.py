@@ -33,6 +33,7 @@ from everstep.runtime.texts import Texts
 from everstep.serdes import JsonSerdes, Serdes
 
 if TYPE_CHECKING:
+    from everstep.runtime.reporter import Reporter
     from everstep.stages import Stage
 
 T = TypeVar("T")
@@ -68,8 +69,10 @@ class Engine:
         durability: Durability = "acknowledged",
         stages: Sequence[Stage] = (),
         serdes: Callable[[object], Serdes[object]] | None = None,
+        reporter: Reporter | None = None,
     ) -> None:
         """begun_at: the execution's start, in ms since the epoch. clock: seconds since the epoch, of the host."""
+        self.reporter = reporter
         self._durability: Durability = durability
         watch()
         self.texts = Texts(arn, stages, self.fail)
@@ -118,8 +121,8 @@ class Engine:
     ) -> Outcome:
         """Run one invocation on the current event loop: from the start (`program`), or on from where the last one parked.
 
-        news: what changed since. Returns "done" (see `result`) or "pending". Raises what made going on impossible: a
-        ServiceError, or CancelledError if the invocation itself was cancelled.
+        news: what changed since, taken into the journal already. Returns "done" (see `result`) or "pending". Raises what made
+        going on impossible: a ServiceError, or CancelledError if the invocation itself was cancelled.
         """
         self.host = asyncio.get_running_loop()
         self._finished = self.host.create_future()
@@ -132,10 +135,11 @@ class Engine:
             failed=self._fail,
             revoked=self._revoked,
             one_at_a_time=self._durability == "eager",
+            reporter=self.reporter,
         )
         if program is not None:
             self._root = self.loop.new_task(program, self.root_scope, name="handler")
-        self.host.call_soon(self._recorded, news)
+        self.host.call_soon(self._go_on, news)
         try:
             return await self._finished
         finally:
@@ -316,6 +320,8 @@ class Engine:
 
     def send(self, update: OperationUpdate, *, urgent: bool) -> None:
         """Queue an update; the first of an operation gives it its place in the order."""
+        if self.reporter is not None:
+            update = self.reporter.sent(update)
         self.journal.begin(update.id)
         self.checkpointer.send(update, urgent=urgent)
 
@@ -435,6 +441,8 @@ class Engine:
             sent = operation_id in self._unrecorded and not self.checkpointer.withdraw(operation_id)
             self._unrecorded.discard(operation_id)
             if not sent:
+                if self.reporter is not None:
+                    self.reporter.withdrawn(operation_id)
                 return
         elif record.status in TERMINAL:
             return
@@ -459,11 +467,18 @@ class Engine:
     def _recorded(self, operations: Sequence[Operation]) -> None:
         if self.dropped or self._finished.done():
             return
+        news = self.journal.take(operations)
+        if self.reporter is not None:
+            self.reporter.changed(operations)
+        self._go_on(news)
+
+    def _go_on(self, news: Sequence[Operation]) -> None:
+        if self.dropped or self._finished.done():
+            return
         self._advancing = True  # nothing is delivered before all of it is known
         try:
-            for operation in operations:
-                if self.journal.absorb(operation):
-                    self._absorbed(operation)
+            for operation in news:
+                self._absorbed(operation)
         except Exception as error:  # ours, or of a serdes: without an end the invocation would hang
             self._fail(error)
         self._advance()

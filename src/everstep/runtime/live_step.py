@@ -12,7 +12,7 @@ from contextvars import Context
 from dataclasses import dataclass
 from inspect import CO_COROUTINE, isawaitable, iscoroutinefunction
 from random import random
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from everstep.errors import PayloadTooLarge, ServiceError, StepInterrupted, StepTimeout, UsageError
 from everstep.failures import describe
@@ -24,6 +24,9 @@ from everstep.runtime.engine import Engine
 from everstep.runtime.spawn import spawn
 from everstep.serdes import Serdes
 from everstep.step_context import StepContext, current_step
+
+if TYPE_CHECKING:
+    from everstep.plugins.api import AttemptStartInfo, FunctionOutcome
 
 
 @dataclass(slots=True)
@@ -52,7 +55,7 @@ class _Written:
 class LiveStep:
     """A step that is not finished."""
 
-    __slots__ = ("_attempt", "_awaits_start", "_body", "_call", "_context", "_engine", "_stopped")
+    __slots__ = ("_attempt", "_awaits_start", "_body", "_call", "_context", "_engine", "_reported", "_stopped")
 
     def __init__(self, engine: Engine, call: StepCall, context: Context) -> None:
         """context: the context variables that the body sees, a copy of the handler's."""
@@ -63,6 +66,8 @@ class LiveStep:
         self._awaits_start = False
         self._body: asyncio.Future[object] | None = None
         self._stopped = False
+        self._reported: AttemptStartInfo | None = None
+        """The attempt whose start plugins were told of, and not its end."""
 
     def begin(self) -> None:
         """Do what the record calls for: run an attempt, or decide about one that was cut off."""
@@ -97,6 +102,7 @@ class LiveStep:
     def cancel(self) -> None:
         """Stop the attempt that runs: an `async` body is cancelled, a thread is left to end by itself, unheard."""
         self._stopped = True
+        self._report_end("CANCELLED")
         body = self._body
         if body is not None and not body.done():
             body.cancel()
@@ -108,6 +114,8 @@ class LiveStep:
     def _run(self) -> None:
         call, engine = self._call, self._engine
         self._context.run(current_step.set, StepContext(self._attempt, call.operation_id, call.name, engine.arn))
+        if engine.reporter is not None:
+            self._reported = self._context.run(engine.reporter.attempt_started, call, self._attempt)
         is_async = _is_async(call.body)
         try:
             if call.timeout is not None or engine.texts.blocks or (not is_async and not engine.may_block):
@@ -226,6 +234,8 @@ class LiveStep:
         delay: int | None = None,
     ) -> OperationUpdate:
         call = self._call
+        if action != "START":
+            self._report_end("SUCCEEDED" if error is None else "FAILED", error)
         update = OperationUpdate(
             id=call.operation_id,
             type="STEP",
@@ -239,6 +249,11 @@ class LiveStep:
         )
         self._engine.send(update, urgent=urgent)
         return update
+
+    def _report_end(self, outcome: FunctionOutcome, error: ErrorObject | None = None) -> None:
+        start, self._reported = self._reported, None
+        if start is not None and self._engine.reporter is not None:
+            self._context.run(self._engine.reporter.attempt_ended, start, outcome, error)
 
 
 async def _awaited(answer: Awaitable[object]) -> object:
