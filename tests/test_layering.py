@@ -17,7 +17,10 @@ import pytest
 ROOT: Final = Path(__file__).parent.parent
 SOURCE: Final = ROOT / "src" / "everstep"
 
-PURE: Final = ("protocol", "replay", "operations", "service.machine", "retry", "polling", "durations")
+PURE: Final = (
+    *("protocol", "replay", "operations", "service.machine", "retry", "polling", "durations"),
+    *("server.access.roles", "server.access.worker_tokens", "server.access.exposure"),
+)
 # fmt: off
 IMPURE: Final = frozenset({
     "asyncio", "concurrent", "http", "multiprocessing", "os", "random", "secrets", "select", "selectors", "shutil", "signal",

@@ -8,8 +8,8 @@ from typing import Self
 import pytest
 
 from everstep.client.credentials import EnvironmentCredentials, credentials_in
-from everstep.client.sigv4 import Credentials
 from everstep.errors import ServiceError, UsageError
+from everstep.protocol.sigv4 import Credentials
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
 

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 from tests.client.fake_service import Asked, Drop, FakeService, Reply, refuse
 
-from everstep.client import http, sigv4
+from everstep.client import http
 from everstep.client.api import Checkpointed, DurableClient, StatePage
 from everstep.client.http import HttpClient
-from everstep.client.sigv4 import Credentials
 from everstep.errors import ServiceError, UsageError
 from everstep.protocol.shapes import ErrorObject, Operation, OperationUpdate
+from everstep.protocol.sigv4 import Credentials, authorization
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:f:$LATEST/durable-execution/n/e"
 CREDENTIALS = Credentials("AKID", "secret", "token")
@@ -118,7 +118,7 @@ def assert_equal_but_for_the_time(ours: Asked, theirs: Asked) -> None:
     }
     for asked in (ours, theirs):
         path, _, query = asked.path.partition("?")
-        assert asked.headers["authorization"] == sigv4.authorization(
+        assert asked.headers["authorization"] == authorization(
             method=asked.method,
             path=path,
             query=query,

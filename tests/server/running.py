@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
 import boto3  # type: ignore[import-untyped]  # no stubs are installed
@@ -19,12 +20,14 @@ import pytest
 from botocore.config import Config  # type: ignore[import-untyped]  # the same
 from botocore.exceptions import ClientError as BotoError  # type: ignore[import-untyped]  # the same
 
+from everstep.server.access.keys import AccessKey
 from everstep.server.catalog import Function
+from everstep.server.certificate import Certificate
 from everstep.server.declared import FunctionsFile, function_of
 from everstep.server.serving import Server, serving
 
 HERE: Final = "tests.server.functions"
-CREDENTIALS: Final = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+CREDENTIALS: Final[dict[str, str | None]] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 
 Answer: TypeAlias = "dict[str, Any]"
@@ -67,11 +70,23 @@ def refusal(error: pytest.ExceptionInfo[Exception]) -> Refusal:
     return Refusal(response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"])
 
 
-def client_of(url: str, *, attempts: int = 1) -> Lambda:
+def client_of(url: str, *, attempts: int = 1, key: AccessKey | None = None, verify: Path | None = None) -> Lambda:
+    """verify: the certificate to trust."""
     config = Config(retries={"total_max_attempts": attempts}, read_timeout=20, inject_host_prefix=False)
-    client = cast("Any", boto3).client("lambda", endpoint_url=url, region_name="us-east-1", config=config, **CREDENTIALS)
+    credentials = CREDENTIALS if key is None else credentials_of(key)
+    trusted = None if verify is None else str(verify)
+    client = cast("Any", boto3).client("lambda", endpoint_url=url, region_name="us-east-1", config=config, verify=trusted, **credentials)
     client.meta.events.register("after-call.lambda.Invoke", _read_payload)
     return cast("Lambda", client)
+
+
+def credentials_of(key: AccessKey) -> dict[str, str | None]:
+    """As boto3 takes them."""
+    return {
+        "aws_access_key_id": key.access_key_id,
+        "aws_secret_access_key": key.secret_access_key,
+        "aws_session_token": key.session_token,
+    }
 
 
 def _read_payload(parsed: Answer, **more: object) -> None:
@@ -81,12 +96,12 @@ def _read_payload(parsed: Answer, **more: object) -> None:
 
 
 class Running:
-    """A server that answers. client: boto3's."""
+    """A server that answers. client: boto3's, with the first of its keys."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.url, self.address = server.url, server.address
-        self.client = client_of(server.url)
+    def __init__(self, server: Server, keys: Sequence[AccessKey], certificate: Certificate | None) -> None:
+        self.server, self.address = server, server.address
+        self.url = server.url if certificate is None else server.url.replace("127.0.0.1", "localhost")
+        self.client = client_of(self.url, key=keys[0] if keys else None, verify=None if certificate is None else certificate.chain)
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
@@ -102,12 +117,20 @@ class Running:
 
 
 @contextmanager
-def running(functions: Sequence[Function], store: str = "memory://", *, allow_unqualified: bool = False) -> Generator[Running]:
+def running(
+    functions: Sequence[Function],
+    store: str = "memory://",
+    *,
+    allow_unqualified: bool = False,
+    keys: Sequence[AccessKey] = (),
+    certificate: Certificate | None = None,
+) -> Generator[Running]:
     started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with serving(store, functions, grace_s=0.2, allow_unqualified=allow_unqualified) as server:
+        served = serving(store, functions, grace_s=0.2, allow_unqualified=allow_unqualified, keys=keys, certificate=certificate)
+        async with served as server:
             started.set_result((server, asyncio.get_running_loop(), stop))
             await stop.wait()
 
@@ -122,7 +145,7 @@ def running(functions: Sequence[Function], store: str = "memory://", *, allow_un
     thread = threading.Thread(target=run, name="server")
     thread.start()
     server, loop, stop = started.result(timeout=20)
-    answering = Running(server)
+    answering = Running(server, keys, certificate)
     try:
         yield answering
     finally:

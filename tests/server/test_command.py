@@ -78,7 +78,12 @@ def test_a_server_that_is_asked_to_stop_lets_invocations_end_and_tells_who_waits
         (["server", "--store", "nowhere.db"], "not the URL of a store"),
         (["server", "--functions", "nothing.yaml"], "cannot be read"),
         (["worker", f"{HERE}:nothing"], "has no 'nothing'"),
-        (["worker", f"{HERE}:plain", "--server", "https://127.0.0.1:1"], "plain HTTP"),
+        (["worker", f"{HERE}:plain", "--server", "https://127.0.0.1:1", "--ca-bundle", "nothing.pem"], "cannot be read as certificates"),
+        (["worker-environment", "order", "--server", "https://127.0.0.1:1"], "plain HTTP"),
+        (["server", "--host", "0.0.0.0"], "--without-credentials"),
+        (["server", "--credentials", "nothing.yaml"], "cannot be read"),
+        (["server", "--tls-cert", "cert.pem"], "--tls-key"),
+        (["server", "--tls-cert", "cert.pem", "--tls-key", "key.pem"], "there is no file cert.pem"),
     ],
 )
 def test_what_cannot_be_served_is_said_in_one_line(arguments: list[str], said: str) -> None:

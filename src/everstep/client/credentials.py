@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Protocol, TypeAlias
 
-from everstep.client.sigv4 import Credentials
 from everstep.errors import ServiceError, UsageError
+from everstep.protocol.sigv4 import Credentials
 
 CredentialSource: TypeAlias = Callable[[], Credentials]
 """Says who asks, at each call. It may block: transports call it where they may block too."""

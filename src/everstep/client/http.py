@@ -20,9 +20,9 @@ from everstep.client.connection import Connection, Dialer, Response
 from everstep.client.credentials import CredentialSource, EnvironmentCredentials
 from everstep.client.endpoint import Endpoint, endpoint_in, parse_endpoint, region_in
 from everstep.client.refusal import Refusal, not_understood, read_refusal
-from everstep.client.sigv4 import authorization
 from everstep.errors import UsageError
 from everstep.protocol.shapes import OperationUpdate
+from everstep.protocol.sigv4 import DATE_FORMAT, signed
 
 VERSION: Final = "0.1.0"
 USER_AGENT: Final = f"everstep/{VERSION}"
@@ -169,17 +169,14 @@ class HttpClient:
         if request.body:
             headers["content-type"] = "application/json"
         if self._credentials is not None:
-            credentials = self._credentials()
-            headers["x-amz-date"] = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._now()))
-            if credentials.session_token:
-                headers["x-amz-security-token"] = credentials.session_token
-            headers["authorization"] = authorization(
+            headers = signed(
+                headers,
+                at=time.strftime(DATE_FORMAT, time.gmtime(self._now())),
                 method=request.method,
                 path=path,
                 query=request.query,
-                headers=headers,
                 body=request.body,
-                credentials=credentials,
+                credentials=self._credentials(),
                 region=self._region,
                 service="lambda",
             )

@@ -17,8 +17,8 @@ from msgspec.structs import force_setattr
 
 from everstep.client import lenient
 from everstep.client.api import Checkpointed, StatePage
-from everstep.client.sigv4 import uri_encode
 from everstep.protocol.shapes import ExecutionState, Operation, OperationUpdate, Shape
+from everstep.protocol.sigv4 import uri_encode
 
 _ROOT: Final = "/2025-12-01/durable-executions/"
 

@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from everstep.errors import ServiceError, UsageError
 from everstep.server import invoke, runtime_api
+from everstep.server.access.gate import Gate
 from everstep.server.answers import Answer
 from everstep.server.backend import Backend
 from everstep.server.errors import ApiError, api_error
@@ -80,19 +81,19 @@ HANDLERS: Final[Mapping[str, _Handler]] = {
 }
 
 
-def create_app(backend: Backend) -> Starlette:
-    """The application. The backend's service has to be entered while it serves."""
+def create_app(backend: Backend, gate: Gate) -> Starlette:
+    """The application. The backend's service has to be entered while it serves. gate: who may do what."""
 
     async def api(request: Request) -> Response:
-        return await _answered(backend, request)
+        return await _answered(backend, gate, request)
 
     return Starlette(routes=[*operating_routes(backend), Route("/{path:path}", api, methods=list(METHODS))])
 
 
-async def _answered(backend: Backend, request: Request) -> Response:
+async def _answered(backend: Backend, gate: Gate, request: Request) -> Response:
     request_id = str(uuid.uuid4())
     try:
-        response = await _response(backend, request)
+        response = await _response(backend, gate, request)
     except ApiError as error:
         response = _refusal(error)
     except (Rejected, ServiceError) as error:
@@ -113,20 +114,26 @@ async def _answered(backend: Backend, request: Request) -> Response:
     return response
 
 
-async def _response(backend: Backend, request: Request) -> Response:
-    if runtime_api.is_for_workers(request.url.path):
-        return await runtime_api.answer(backend, request, await _body(request, DEFAULT_MAX_KEPT))
+async def _response(backend: Backend, gate: Gate, request: Request) -> Response:
+    if runtime_api.is_for_workers(request.scope["path"]):
+        prove = runtime_api.admit(gate, request)
+        body = await _body(request, DEFAULT_MAX_KEPT)
+        prove(body)
+        return await runtime_api.answer(backend, request, body)
     raw_path = request.scope.get("raw_path")
     path = raw_path.decode("latin-1") if isinstance(raw_path, bytes) else quote(request.scope["path"])
     found = match(request.method, path)
     if found is None:
         raise ApiError("UnknownOperationException", f"There is no operation {request.method} {path}")
+    prove = gate.admit(request, found.operation)
+    body = await _body(request, MAX_KEPT.get(found.operation, DEFAULT_MAX_KEPT))
+    prove(body)
     call = Call(
         operation=found.operation,
         labels=found.labels,
         query=parse_query(request.url.query),
         headers=request.headers,
-        body=await _body(request, MAX_KEPT.get(found.operation, DEFAULT_MAX_KEPT)),
+        body=body,
     )
     answer = await HANDLERS[found.operation](backend, call)
     return Response(answer.body, answer.status, dict(answer.headers))

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import shlex
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
-import msgspec
 from msgspec import Struct, field
 
 from everstep.errors import UsageError
 from everstep.protocol.limits import MAX_EXECUTION_TIMEOUT_S
 from everstep.server.catalog import DEFAULT_TIMEOUT_S, Alias, Configuration, Function, Version
 from everstep.server.code import Code, InProcess, InProcessDurable, is_durable
+from everstep.server.document import read_document
 from everstep.server.processes import DEFAULT_LIMIT, Processes
 from everstep.server.pulled import Pulled
 from everstep.server.references import LATEST
@@ -67,26 +66,7 @@ class FunctionsFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_functions(path: Path) -> Sequence[FunctionDeclaration]:
     """The declarations in a YAML, TOML or JSON file. Raises UsageError."""
-    try:
-        content: object = _decoded(path)
-        # Keys may be numbers in YAML and are texts elsewhere, as the shapes want them.
-        return msgspec.convert(content, FunctionsFile, strict=False, str_keys=path.suffix in (".json", ".toml")).functions
-    except OSError as error:
-        raise UsageError(f"the functions file {path} cannot be read: {error}") from error
-    except (msgspec.DecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"the functions file {path} is not understood: {error}") from error
-
-
-def _decoded(path: Path) -> object:
-    match path.suffix:
-        case ".json":
-            return msgspec.json.decode(path.read_bytes())
-        case ".toml":
-            return tomllib.loads(path.read_text())
-        case ".yaml" | ".yml":
-            return msgspec.yaml.decode(path.read_bytes())
-        case other:
-            raise UsageError(f"the functions file {path} has the suffix {other!r}; it must be .yaml, .yml, .toml or .json")
+    return read_document(path, FunctionsFile, "functions file").functions
 
 
 def function_of(declared: FunctionDeclaration, *, default_timeout_s: int, logs: Path | None) -> Function:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
+from typing import Final
+
+CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
-def worker_environment(address: str, region: str, function: str, version: str) -> dict[str, str]:
-    """What a worker's environment says, as on AWS Lambda. address: the server's host:port."""
+def some_credentials(environ: Mapping[str, str]) -> dict[str, str]:
+    """Those that are there, else names that keep SDKs from looking for others: a server may check no signatures."""
+    found = {name: environ[name] for name in CREDENTIALS if environ.get(name)}
+    return found if found.keys() >= {*CREDENTIALS[:2]} else dict.fromkeys(CREDENTIALS[:2], "everstep")
+
+
+def worker_environment(url: str, region: str, function: str, version: str) -> dict[str, str]:
+    """Everything but the credentials and the Runtime API. url: the server's."""
     return {
-        # Any credentials do, for the server checks no signatures; set, they keep SDKs from looking for others.
-        "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", "everstep"),
-        "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", "everstep"),
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_ENDPOINT_URL_LAMBDA": f"http://{address}",
+        "AWS_ENDPOINT_URL_LAMBDA": url,
         "AWS_LAMBDA_FUNCTION_NAME": function,
         "AWS_LAMBDA_FUNCTION_VERSION": version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",

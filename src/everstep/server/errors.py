@@ -1,6 +1,7 @@
 """How the HTTP API says no: an error's name in a header, its status, and a body whose members have the shape's own casing.
 
-Source: Lambda API model, error shapes; ValidationException and SerializationException are the front end's and unmodelled.
+Source: Lambda API model, error shapes; ValidationException, SerializationException and those about access are the front end's and
+unmodelled.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from everstep.errors import ServiceError
 from everstep.service.machine.rejection import Rejected
 
 STATUS: Final[Mapping[str, int]] = {
+    "AccessDeniedException": 403,
     "CallbackTimeoutException": 400,
     "DurableExecutionAlreadyStartedException": 409,
+    "IncompleteSignatureException": 403,
     "InvalidParameterValueException": 400,
     "InvalidRequestContentException": 400,
+    "InvalidSignatureException": 403,
+    "MissingAuthenticationTokenException": 403,
     "PreconditionFailedException": 412,
     "RequestTooLargeException": 413,
     "ResourceConflictException": 409,
@@ -24,12 +29,30 @@ STATUS: Final[Mapping[str, int]] = {
     "ServiceException": 500,
     "TooManyRequestsException": 429,
     "UnknownOperationException": 404,
+    "UnrecognizedClientException": 403,
     "ValidationException": 400,
 }
 _CAPITAL_MESSAGE: Final = frozenset(
-    {"CallbackTimeoutException", "DurableExecutionAlreadyStartedException", "ResourceNotFoundException", "ServiceException"}
+    {
+        "AccessDeniedException",
+        "CallbackTimeoutException",
+        "DurableExecutionAlreadyStartedException",
+        "ResourceNotFoundException",
+        "ServiceException",
+    }
 )
-_UNMODELLED: Final = frozenset({"SerializationException", "UnknownOperationException", "ValidationException"})
+_UNMODELLED: Final = frozenset(
+    {
+        "AccessDeniedException",
+        "IncompleteSignatureException",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "SerializationException",
+        "UnknownOperationException",
+        "UnrecognizedClientException",
+        "ValidationException",
+    }
+)
 
 
 class ApiError(Exception):

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from everstep.server.access.keys import AccessKey
+from everstep.server.access.worker_tokens import mint_worker_token, runtime_path
 from everstep.server.code import EXIT_ERROR, FunctionCall, failed
-from everstep.server.environment import worker_environment
+from everstep.server.environment import CREDENTIALS, some_credentials, worker_environment
 from everstep.server.pulled import Pulled
 
 log = logging.getLogger("everstep.server")
@@ -56,11 +58,12 @@ class Processes:
         self._asked_once: set[str] = set()
         self._address: str | None = None
         self._region = ""
+        self._key: AccessKey | None = None
         self._group: asyncio.TaskGroup | None = None
 
-    def start(self, group: asyncio.TaskGroup, address: str, region: str) -> None:
-        """From now on, run processes. address: where the server answers."""
-        self._group, self._address, self._region = group, address, region
+    def start(self, group: asyncio.TaskGroup, address: str, region: str, key: AccessKey | None = None) -> None:
+        """From now on, run processes. address: where the server answers. key: for them, None if it asks for none."""
+        self._group, self._address, self._region, self._key = group, address, region, key
         self._more()
 
     async def call(self, call: FunctionCall) -> str:
@@ -133,11 +136,17 @@ class Processes:
 
     async def _begin(self, worker: str) -> asyncio.subprocess.Process:
         assert self._address is not None
+        token, credentials = None, some_credentials(os.environ)
+        if (key := self._key) is not None:
+            token = mint_worker_token(key.access_key_id, key.secret_access_key, self._name)
+            credentials = {"AWS_ACCESS_KEY_ID": key.access_key_id, "AWS_SECRET_ACCESS_KEY": key.secret_access_key}
+        path = runtime_path(f"{self._name}:{self._version}", token)
         environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in CREDENTIALS},
             "PYTHONUNBUFFERED": "1",
-            **worker_environment(self._address, self._region, self._name, self._version),
-            "AWS_LAMBDA_RUNTIME_API": f"{self._address}/runtime/{self._name}:{self._version}/{worker}",
+            **worker_environment(f"http://{self._address}", self._region, self._name, self._version),
+            **credentials,
+            "AWS_LAMBDA_RUNTIME_API": f"{self._address}{path}/{worker}",
             "LAMBDA_TASK_ROOT": os.getcwd(),
             **self._environment,
         }

@@ -1,8 +1,8 @@
 """The Lambda Runtime API, which workers speak: they ask for an invocation, and answer it.
 
 Rule: a function's workers use `/runtime/NAME` before the path (AWS_LAMBDA_RUNTIME_API=host:port/runtime/NAME), or the header
-X-Everstep-Function; `NAME:VERSION` serves that version alone. After it may stand a name for the worker, without which it
-goes by its connection.
+X-Everstep-Function; `NAME:VERSION` serves that version alone. After it may stand `/token/TOKEN`, of workers that don't sign, and a
+name for the worker, without which it goes by its connection.
 
 Source: AWS Lambda Runtime API, 2018-06-01.
 """
@@ -13,13 +13,14 @@ import asyncio
 import re
 from contextlib import suppress
 from typing import Final
-from urllib.parse import unquote
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from everstep.protocol.shapes import ErrorObject
+from everstep.server.access.gate import Gate, Proof
+from everstep.server.access.roles import RUNTIME_API
 from everstep.server.backend import Backend
 from everstep.server.code import Code, FunctionCall
 from everstep.server.processes import Processes
@@ -28,7 +29,9 @@ from everstep.server.references import LATEST, parse
 from everstep.server.wire import read_function_error
 from everstep.service.functions import FunctionError
 
-_PATH: Final = re.compile(r"(?:/runtime/(?P<function>[^/]+)(?:/(?P<worker>[^/]+))?)?/2018-06-01/runtime/(?P<call>.+)")
+_PATH: Final = re.compile(
+    r"(?:/runtime/(?P<function>[^/]+)(?:/token/(?P<token>[^/]+))?(?:/(?P<worker>[^/]+))?)?/2018-06-01/runtime/(?P<call>.+)"
+)
 _ANSWER: Final = re.compile(r"invocation/(?P<id>[^/]+)/(?P<kind>response|error)")
 _ACCEPTED: Final = {"status": "OK"}
 
@@ -45,8 +48,18 @@ class _Worker(msgspec.Struct, frozen=True):
     version: str | None
 
 
+def admit(gate: Gate, request: Request) -> Proof:
+    """See Gate. A worker shows a token in its path, or signs as others do. Raises ApiError."""
+    found = _PATH.fullmatch(request.scope["path"])
+    assert found is not None
+    if found["token"] is None:
+        return gate.admit(request, RUNTIME_API)
+    reference = parse(found["function"])
+    return gate.admit_worker(found["token"], "" if reference is None else reference.name, RUNTIME_API)
+
+
 async def answer(backend: Backend, request: Request, body: bytes) -> Response:
-    found = _PATH.fullmatch(request.url.path)
+    found = _PATH.fullmatch(request.scope["path"])
     assert found is not None
     worker = _worker(backend, request, found["function"], found["worker"])
     if worker is None:
@@ -69,7 +82,7 @@ async def answer(backend: Backend, request: Request, body: bytes) -> Response:
 
 
 def _worker(backend: Backend, request: Request, function: str | None, worker: str | None) -> _Worker | None:
-    text = unquote(function) if function is not None else request.headers.get("x-everstep-function")
+    text = function if function is not None else request.headers.get("x-everstep-function")
     if text is None:
         served = [one.name for one in backend.catalog if _pulled(one.latest.code) is not None]
         text = served[0] if len(served) == 1 else ""

@@ -10,14 +10,19 @@ import asyncio
 import random
 import socket
 from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Final
 
 import uvicorn
+from starlette.applications import Starlette
 
+from everstep.server.access.exposure import check_exposure
+from everstep.server.access.gate import Gate
+from everstep.server.access.keys import AccessKey, check_keys, worker_key
 from everstep.server.app import create_app
 from everstep.server.backend import Backend
 from everstep.server.catalog import Catalog, Function
+from everstep.server.certificate import Certificate
 from everstep.server.code import Code
 from everstep.server.processes import Processes
 from everstep.service.embedded import Service
@@ -29,17 +34,18 @@ KEEP_ALIVE_S: Final = 75
 """How long an idle connection stays open: longer than SDKs keep theirs."""
 LAST_RESPONSES_S: Final = 2
 BACKLOG: Final = 2_048
+LOOPBACK: Final = "127.0.0.1"
 
 
 class Server:
-    """The server, once it answers. address: host:port."""
+    """The server, once it answers. address: host:port. scheme: http or https."""
 
-    def __init__(self, backend: Backend, address: str) -> None:
-        self.backend, self.address = backend, address
+    def __init__(self, backend: Backend, address: str, scheme: str) -> None:
+        self.backend, self.address, self.scheme = backend, address, scheme
 
     @property
     def url(self) -> str:
-        return f"http://{self.address}"
+        return f"{self.scheme}://{self.address}"
 
 
 @asynccontextmanager
@@ -52,40 +58,61 @@ async def serving(
     account: str = "123456789012",
     region: str = "us-east-1",
     allow_unqualified: bool = False,
+    keys: Sequence[AccessKey] = (),
+    without_credentials: bool = False,
+    certificate: Certificate | None = None,
     rules: Rules = RULES,
     grace_s: float = GRACE_S,
 ) -> AsyncGenerator[Server]:
     """Serve until the end of the block. port: 0 takes a free one. grace_s: for how long invocations may go on then.
 
-    Raises UsageError if two functions have one name, OSError if the address cannot be used, StoreError if the store cannot.
+    keys: that callers must sign with; none: everybody may do everything, which other machines can only if `without_credentials`.
+    certificate: to speak TLS with.
+
+    Raises UsageError if two functions have one name, or keys or certificate can't be used, OSError if the address cannot be used,
+    StoreError if the store cannot.
     """
+    check_keys(keys)
+    check_exposure(host, has_keys=bool(keys), without_credentials=without_credentials)
+    if certificate is not None:
+        certificate.check()
     catalog = Catalog(account=account, region=region, chance=random.random)
     for function in functions:
         catalog.declare(function)
     service = Service(store, functions=catalog, rules=rules, grace=grace_s)
     backend = Backend(service, catalog, allow_unqualified=allow_unqualified)
-    with _listening(host, port) as listener:
-        address = _address(host, listener)
+    own_key = worker_key() if keys else None
+    app = create_app(backend, Gate([*keys, *([own_key] if own_key else ())], backend.now_ms))
+    with ExitStack() as listeners:
+        listener = listeners.enter_context(_listening(host, port))
+        address = own_address = _address(host, listener)
+        webs = [_Web(app, listener, certificate)]
+        processes = [code for code in _codes(catalog) if isinstance(code, Processes)]
+        if certificate is not None and processes:
+            # AWS's runtimes speak plain HTTP, and a certificate names the host that others know: a door of their own.
+            own_listener = listeners.enter_context(_listening(LOOPBACK, 0))
+            own_address = _address(LOOPBACK, own_listener)
+            webs.append(_Web(app, own_listener))
         failure: Exception | None = None
         async with asyncio.TaskGroup() as group:
-            web = _Web(backend)
             try:
                 async with service:
                     catalog.on_added = service.engine.registered
-                    group.create_task(web.serve([listener]), name="http")
-                    await web.ready.wait()
+                    for web in webs:
+                        group.create_task(web.serve_listener(), name="http")
+                        await web.ready.wait()
                     backend.start(group)
-                    for code in _codes(catalog):
-                        if isinstance(code, Processes):
-                            code.start(group, address, region)
+                    for code in processes:
+                        code.start(group, own_address, region, own_key)
                     try:
-                        yield Server(backend, address)
+                        yield Server(backend, address, "http" if certificate is None else "https")
                     finally:
                         backend.stop()
             except Exception as error:  # it must leave as it is, not in a group
                 failure = error
             await catalog.close()
-            web.should_exit = True
+            for web in webs:
+                web.should_exit = True
         if failure is not None:
             raise failure
 
@@ -93,10 +120,10 @@ async def serving(
 class _Web(uvicorn.Server):
     """Uvicorn, which leaves signals to whoever runs the server. ready: set when it answers."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, app: Starlette, listener: socket.socket, certificate: Certificate | None = None) -> None:
         super().__init__(
             uvicorn.Config(
-                create_app(backend),
+                app,
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -105,9 +132,15 @@ class _Web(uvicorn.Server):
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=LAST_RESPONSES_S,
+                ssl_certfile=None if certificate is None else certificate.chain,
+                ssl_keyfile=None if certificate is None else certificate.key,
             )
         )
+        self._listener = listener
         self.ready = asyncio.Event()
+
+    async def serve_listener(self) -> None:
+        await self.serve([self._listener])
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -129,10 +162,10 @@ def _listening(host: str, port: int) -> Generator[socket.socket]:
 
 
 def _address(host: str, listener: socket.socket) -> str:
-    """Where the server's own processes reach it."""
+    """Where this machine reaches it."""
     port = listener.getsockname()[1]
     if host in ("", "0.0.0.0", "::"):
-        host = "127.0.0.1"
+        host = LOOPBACK
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

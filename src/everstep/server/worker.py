@@ -2,7 +2,8 @@
 
     python -m everstep.server.worker module:handler      with AWS_LAMBDA_RUNTIME_API=host:port/runtime/NAME
 
-Rule: the handler decides nothing about the worker: whatever it raises is reported and the next invocation asked for.
+Rule: the handler decides nothing about the worker: whatever it raises is reported and the next invocation asked for. What it
+sends is signed, if it has credentials, so that nobody else can ask or answer in its place.
 Nothing of the server is loaded here.
 """
 
@@ -11,17 +12,20 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import ssl
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from importlib import import_module
 from typing import Final, cast
 
 import msgspec
 
+from everstep.client.endpoint import Endpoint, parse_endpoint
 from everstep.errors import UsageError
 from everstep.failures import describe
+from everstep.protocol.sigv4 import DATE_FORMAT, Credentials, signed
 from everstep.serdes import parameter_annotation, result_serdes, serdes_for
 
 PATIENCE_S: Final = 2.0
@@ -71,13 +75,23 @@ def load(target: str) -> Callable[..., object]:
 
 
 class Worker:
-    """Runs `handler` for the Runtime API at `api`, host:port and perhaps a path. environ: what contexts tell."""
+    """Runs `handler` for the Runtime API at `api`. environ: what contexts tell, the region, and whom to trust (AWS_CA_BUNDLE).
 
-    def __init__(self, api: str, handler: Callable[..., object], environ: Mapping[str, str] = os.environ) -> None:
-        self._host, _, path = api.partition("/")
-        self._path = f"/{path}" if path else ""
+    credentials: to sign with, None where the path proves enough, or nothing is asked for.
+    """
+
+    def __init__(
+        self,
+        api: Endpoint,
+        handler: Callable[..., object],
+        *,
+        credentials: Credentials | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        """Raises UsageError if AWS_CA_BUNDLE can't be used."""
+        self._api, self._credentials = api, credentials
         self._handler, self._environ = handler, environ
-        self._connection = HTTPConnection(self._host)
+        self._connection = _connection(api, environ)
         self._runner = asyncio.Runner() if inspect.iscoroutinefunction(handler) else None
         self._takes_context = _takes_context(handler)
         # A plain function's annotations say what it takes; a durable handler reads the event itself.
@@ -91,6 +105,11 @@ class Worker:
         while time.monotonic() - reached_at < patience_s:
             try:
                 self._serve_one()
+            except ssl.SSLCertVerificationError as error:
+                raise UsageError(
+                    f"the server at {self._api.authority} is not trusted: {error.verify_message}. Give the certificate of its authority by "
+                    "--ca-bundle or AWS_CA_BUNDLE, and the name that its own certificate has by --server"
+                ) from error
             except (OSError, HTTPException):
                 self._connection.close()
                 time.sleep(RETRY_S)
@@ -101,8 +120,11 @@ class Worker:
         response, body = self._exchange("GET", f"{_INVOCATION}/next")
         if response.status != 200:
             message = body[:500].decode(errors="replace")
+            if response.status == 403:
+                advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a key with the role worker"
+                raise UsageError(f"the server at {self._api.authority} refuses this worker, {advice}: {message}")
             if response.status == 404:
-                raise UsageError(f"the server at {self._host} gives no work here: {message}")
+                raise UsageError(f"the server at {self._api.authority} gives no work here: {message}")
             raise HTTPException(message)
         headers = {name.lower(): value for name, value in response.headers.items()}
         context = WorkerContext(headers, self._environ)
@@ -123,10 +145,37 @@ class Worker:
         return self._runner.run(_awaited(cast("Awaitable[object]", result)))
 
     def _exchange(self, method: str, path: str, body: bytes | None = None) -> tuple[HTTPResponse, bytes]:
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        self._connection.request(method, self._path + path, body, headers)
+        path = self._api.path + path
+        headers = {"host": self._api.authority}
+        if body is not None:
+            headers["content-type"] = "application/json"
+        if self._credentials is not None:
+            headers = signed(
+                headers,
+                method=method,
+                path=path,
+                query="",
+                body=body or b"",
+                at=time.strftime(DATE_FORMAT, time.gmtime()),
+                credentials=self._credentials,
+                region=self._environ.get("AWS_REGION", ""),
+                service="lambda",
+            )
+        self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
         return response, response.read()
+
+
+def _connection(api: Endpoint, environ: Mapping[str, str]) -> HTTPConnection:
+    """Not opened yet. Raises UsageError."""
+    if not api.is_tls:
+        return HTTPConnection(api.host, api.port)
+    bundle = environ.get("AWS_CA_BUNDLE") or None
+    try:
+        context = ssl.create_default_context(cafile=bundle)
+    except OSError as error:
+        raise UsageError(f"AWS_CA_BUNDLE is {bundle!r}, which cannot be read as certificates: {error}") from error
+    return HTTPSConnection(api.host, api.port, context=context)
 
 
 async def _awaited(result: Awaitable[object]) -> object:
@@ -141,7 +190,7 @@ def _takes_context(handler: Callable[..., object]) -> bool:
 def main() -> None:
     try:
         handler = load(sys.argv[1])
-        Worker(os.environ["AWS_LAMBDA_RUNTIME_API"], handler).run(PATIENCE_S)
+        Worker(parse_endpoint("http://" + os.environ["AWS_LAMBDA_RUNTIME_API"]), handler).run(PATIENCE_S)
     except UsageError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:

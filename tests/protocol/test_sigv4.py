@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everstep.client.sigv4 import Credentials, authorization, signing_key, uri_encode
+from everstep.protocol.sigv4 import Credentials, authorization, signing_key, uri_encode
 
 botocore_auth, botocore_awsrequest = import_module("botocore.auth"), import_module("botocore.awsrequest")  # no types
 botocore_credentials = import_module("botocore.credentials")

@@ -1,0 +1,30 @@
+"""Whether a server may listen where it is told to.
+
+Rule: pure. Without keys, whoever reaches the port can do everything, so it is for this machine alone unless somebody says
+in so many words that it is not.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from everstep.errors import UsageError
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_exposure(host: str, *, has_keys: bool, without_credentials: bool) -> None:
+    """Raises UsageError."""
+    if has_keys and without_credentials:
+        raise UsageError("--credentials and --without-credentials contradict each other: drop one")
+    if not (has_keys or without_credentials or is_loopback(host)):
+        raise UsageError(
+            f"{host or 'every address'} can be reached from other machines, and without credentials whoever does can do everything. "
+            "Give --credentials FILE (docs/server.md, Access), or --without-credentials if your network keeps everybody else out"
+        )

@@ -1,0 +1,95 @@
+"""Asks each request who sends it, and whether they may.
+
+Rule: everything but the signature itself is checked before the body is read, so a stranger cannot make the server keep one.
+The signature needs the body; nothing is done with it before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
+
+from starlette.requests import Request
+
+from everstep.server.access.keys import AccessKey
+from everstep.server.access.roles import may_call
+from everstep.server.access.signature import Received, check_claim, check_signature, read_claim
+from everstep.server.access.worker_tokens import is_worker_token, key_of_worker_token
+from everstep.server.errors import ApiError
+
+Proof: TypeAlias = Callable[[bytes], None]
+"""Given the body, raises ApiError unless the request is who it says it is."""
+
+_INVALID_TOKEN: Final = "The security token included in the request is invalid"
+
+
+class Gate:
+    """keys: that are known; without any, everybody may do everything. now_ms: since the epoch."""
+
+    def __init__(self, keys: Iterable[AccessKey], now_ms: Callable[[], int]) -> None:
+        self._keys = {key.access_key_id: key for key in keys}
+        self._now_ms = now_ms
+
+    @property
+    def is_open(self) -> bool:
+        return not self._keys
+
+    def admit(self, request: Request, operation: str) -> Proof:
+        """Whether who the request claims to be may call the operation. Raises ApiError."""
+        if self.is_open:
+            return _proven
+        received = _received(request)
+        claim = read_claim(received)
+        key = self._key(claim.access_key_id)
+        check_claim(claim, received, self._now_ms())
+        if not key.has_session_token(claim.session_token):
+            raise _wrong_session_token(key)
+        _authorize(key, operation)
+        return lambda body: check_signature(claim, received, body, key.secret_access_key)
+
+    def admit_worker(self, token: str, function: str, operation: str) -> Proof:
+        """The same for a worker that shows a token for a function. Raises ApiError."""
+        if self.is_open:
+            return _proven
+        key = self._key(key_of_worker_token(token))
+        if not is_worker_token(token, key.access_key_id, key.secret_access_key, function):
+            raise ApiError("UnrecognizedClientException", f"{_INVALID_TOKEN}: it is not the worker token of {function}")
+        _authorize(key, operation)
+        return _proven
+
+    def _key(self, access_key_id: str) -> AccessKey:
+        try:
+            return self._keys[access_key_id]
+        except KeyError:
+            raise ApiError("UnrecognizedClientException", f"{_INVALID_TOKEN}: no such access key is known here") from None
+
+
+def _proven(body: bytes) -> None:
+    pass
+
+
+def _authorize(key: AccessKey, operation: str) -> None:
+    if not may_call(key.roles, operation):
+        roles = ", ".join(key.roles)
+        raise ApiError(
+            "AccessDeniedException",
+            f"User: {key.access_key_id} is not authorized to perform: lambda:{operation}, because its roles ({roles}) don't allow it",
+        )
+
+
+def _wrong_session_token(key: AccessKey) -> ApiError:
+    wanted = "this access key has none: unset AWS_SESSION_TOKEN" if key.session_token is None else "this access key has another one"
+    return ApiError("UnrecognizedClientException", f"{_INVALID_TOKEN}: X-Amz-Security-Token, {wanted}")
+
+
+def _received(request: Request) -> Received:
+    headers: dict[str, list[str]] = {}
+    for name, value in request.headers.items():
+        headers.setdefault(name, []).append(value)
+    scope = request.scope
+    return Received(
+        method=request.method,
+        path=scope["raw_path"].decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+    )

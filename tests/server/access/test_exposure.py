@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from everstep.errors import UsageError
+from everstep.server.access.exposure import check_exposure
+
+OPEN = ["", "0.0.0.0", "::", "10.1.2.3", "192.168.0.1", "example.com", "::ffff:10.0.0.1"]
+PRIVATE = ["127.0.0.1", "127.1.2.3", "::1", "localhost"]
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_a_loopback_address_needs_no_credentials(host: str) -> None:
+    check_exposure(host, has_keys=False, without_credentials=False)
+
+
+@pytest.mark.parametrize("host", OPEN)
+def test_another_address_needs_credentials_or_a_word(host: str) -> None:
+    with pytest.raises(UsageError, match=r"--credentials FILE .* or --without-credentials"):
+        check_exposure(host, has_keys=False, without_credentials=False)
+
+    check_exposure(host, has_keys=True, without_credentials=False)
+    check_exposure(host, has_keys=False, without_credentials=True)
+
+
+def test_both_at_once_is_a_mistake() -> None:
+    with pytest.raises(UsageError, match="contradict"):
+        check_exposure("127.0.0.1", has_keys=True, without_credentials=True)
