@@ -62,7 +62,7 @@ MAY_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 FACADE: Final = "__init__"  # the public names, `from everstep import …`: they are for users
-OUTERMOST: Final = (FACADE, "cli", "server", "testing")
+OUTERMOST: Final = (FACADE, "cli", "histories", "server", "testing")
 # layer -> what of everstep it must never import: the two sides don't know each other, and nobody reaches outwards
 MUST_NOT_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
     "context": (*OUTERMOST, "handler", "service"),
@@ -73,6 +73,8 @@ MUST_NOT_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
     "waiting": (*OUTERMOST, "context", "handler", "service"),
     "handler": (*OUTERMOST, "service"),
     "service": (*OUTERMOST, "context", "handler", "operations", "replay", "runtime"),
+    "histories": (FACADE, "cli", "server", "service", "testing"),
+    "testing": (FACADE, "cli", "server"),
     # It knows handlers as the service does, by a Protocol.
     "server": (FACADE, "cli", "context", "handler", "operations", "replay", "runtime", "testing"),
     "service.stores": ("service.embedded", "service.engine", "service.executions", "service.invoker", "service.scheduler"),

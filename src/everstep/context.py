@@ -821,7 +821,7 @@ class DurableContext:
     ) -> str:
         """The id of the operation being called, checked against what is recorded under it."""
         operation_id = scope.next_operation_id() if key is None else self._unrecorded(scope, key)
-        if operation_id in self._engine.journal.operations:
+        if operation_id in self._engine.journal.operations or self._engine.notes_new:
             self._engine.recorded(
                 operation_id,
                 operation_type=operation_type,

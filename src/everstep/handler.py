@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast, overload
 
 from everstep.configuration import SerdesFactory, chosen_plugins, process
@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from everstep.runtime.arrival import Arrival
     from everstep.runtime.engine import Durability, Engine
     from everstep.runtime.reporter import Reporter
+    from everstep.runtime.texts import Texts
     from everstep.stages import Stage
     from everstep.synchronous import SyncContext
 
 I = TypeVar("I")  # noqa: E741  # input
 O = TypeVar("O")  # noqa: E741  # output
+E = TypeVar("E", bound="Engine")
 
 _LARGEST_RESULT = MAX_RESULT_SYNC - 50
 DEFAULT_WARM_EXECUTIONS = 256
@@ -123,6 +125,12 @@ class DurableHandler(Generic[I, O]):
             return cast("O", None)
         return self._output_serdes().deserialize(text)
 
+    def texts(self, arn: str) -> Texts:
+        """What reads the recorded texts of one of its executions, through its stages."""
+        from everstep.runtime.texts import Texts
+
+        return Texts(arn, process.stages if self._stages is None else self._stages, _unreadable)
+
     async def invoke(self, invocation: Invocation, client: DurableClient) -> InvocationOutput:
         """One invocation by a service in this process. Raises what made it fail, if trying again may help."""
         from everstep.runtime.arrival import Arrival, MappingState
@@ -130,6 +138,12 @@ class DurableHandler(Generic[I, O]):
         state = MappingState(invocation.operations, invocation.updated_operation_ids)
         request_id, trace_header = invocation.request_id, invocation.trace_header
         return await self._run(Arrival(invocation.arn, invocation.checkpoint_token, state, request_id, trace_header), client)
+
+    def apart(self, clock: Callable[[], float]) -> DurableHandler[I, O]:
+        """The same handler with parked executions and a clock of its own, as in another process. For tests."""
+        twin = cast("DurableHandler[I, O]", object.__new__(DurableHandler))
+        twin.__dict__.update(self.__dict__, _parked=OrderedDict(), clock=clock)
+        return twin
 
     def drop_parked(self) -> None:
         """Forget all parked executions: each is replayed when it is invoked again."""
@@ -175,19 +189,38 @@ class DurableHandler(Generic[I, O]):
         from everstep.runtime.engine import Engine
 
         operations = await arrival.state.all(client)
-        execution = operations.get(execution_id(arrival.arn))
-        if execution is None:
-            raise UsageError(f"the recorded state of {arrival.arn} has no EXECUTION operation: is it a durable execution's?")
         journal = Journal(operations)
-        return Engine(
-            arn=arrival.arn,
+        return self._engine(arrival.arn, journal, Engine, self._reporter(arrival.arn, journal))
+
+    def prepare(self, arn: str, operations: Mapping[str, Operation], kind: type[E]) -> tuple[E, Coroutine[object, object, str]]:
+        """An engine of this kind over what is recorded, and the program for its `run`. Plugins are told nothing. Raises UsageError.
+
+        operations: by id, in the order in which they began.
+        """
+        from everstep.context import DurableContext
+        from everstep.replay.journal import Journal
+
+        engine = self._engine(arn, Journal(operations), kind, None)
+        try:
+            event = self._event(engine.journal.operations[execution_id(arn)])
+        except DurableError:
+            engine.drop()
+            raise
+        return engine, self._program(event, DurableContext(engine, engine.root_scope.node))
+
+    def _engine(self, arn: str, journal: Journal, kind: type[E], reporter: Reporter | None) -> E:
+        execution = journal.operations.get(execution_id(arn))
+        if execution is None:
+            raise UsageError(f"the recorded state of {arn} has no EXECUTION operation: is it a durable execution's?")
+        return kind(
+            arn=arn,
             journal=journal,
             begun_at=execution.start_timestamp,
             clock=self.clock,
             durability=self._durability,
             stages=process.stages if self._stages is None else self._stages,
             serdes=self._serdes or process.serdes,
-            reporter=self._reporter(arrival.arn, journal),
+            reporter=reporter,
         )
 
     def _reporter(self, arn: str, journal: Journal) -> Reporter | None:
@@ -376,6 +409,10 @@ async def _and_a_turn(run: Awaitable[InvocationOutput]) -> InvocationOutput:
     output = await run
     await asyncio.sleep(0)
     return output
+
+
+def _unreadable(error: BaseException) -> None:
+    """Nothing to end: whoever reads outside an invocation gets the error itself."""
 
 
 def _failed_or_raise(error: ServiceError) -> InvocationOutput:

@@ -11,9 +11,11 @@ from typing import Final
 import pytest
 
 import everstep
+import everstep.testing
 from everstep import Completion, DurableContext, Poll, Retry, SyncContext, durable, plugins
 from everstep.errors import DurableError
 from everstep.service.embedded import Service
+from everstep.testing import AsyncRunner, RecordedExecution, Runner
 from tests.docs.snippets import PAGES, ROOT
 
 TEXTS: Final = {page: page.read_text() for page in PAGES}
@@ -89,6 +91,11 @@ def test_every_public_name_is_documented(name: str) -> None:
     assert is_said(name, ALL_CODE)
 
 
+@pytest.mark.parametrize("name", everstep.testing.__all__)
+def test_every_name_of_the_test_kit_is_on_its_page(name: str) -> None:
+    assert is_said(name, CODE[ROOT / "docs" / "testing.md"])
+
+
 @pytest.mark.parametrize("name", sorted(public(DurableContext)))
 def test_every_method_of_a_context_has_a_row_or_a_section(name: str) -> None:
     assert is_said(name, SHOWN)
@@ -100,12 +107,22 @@ def options(function: Callable[..., object]) -> Iterator[str]:
             yield parameter.name
 
 
+KIT: Final[list[object]] = [
+    Runner,
+    Runner.run,
+    Runner.start,
+    Runner.register,
+    Runner.on_callback,
+    Runner.explore_crashes,
+    vars(RecordedExecution)["find"],
+    AsyncRunner.run,
+]
 METHODS: Final[list[object]] = [getattr(DurableContext, name) for name in sorted(public(DurableContext))]
 
 
 @pytest.mark.parametrize(
     "function",
-    [durable, Retry, Poll, Completion, Service, Service.register, *METHODS],
+    [durable, Retry, Poll, Completion, Service, Service.register, *METHODS, *KIT],
     ids=lambda function: getattr(function, "__name__", "property"),
 )
 def test_every_option_is_documented(function: object) -> None:
@@ -123,7 +140,8 @@ def test_every_method_of_a_service_is_in_the_page_on_running(name: str) -> None:
 def test_the_names_that_the_pages_give_to_everstep_are_there() -> None:
     named = set(re.findall(r"(?<![\w./`])everstep\.(\w+)", ALL_CODE)) - {"handler"}  # a logger's name
 
-    assert {name for name in named if not hasattr(everstep, name)} - {"errors", "plugins", "server", "service", "stages"} == set()
+    packages = {"errors", "plugins", "server", "service", "stages", "testing"}
+    assert {name for name in named if not hasattr(everstep, name)} - packages == set()
 
 
 def test_the_methods_that_the_pages_call_on_a_context_are_there() -> None:

@@ -59,6 +59,9 @@ class LiveOperation(Protocol):
 class Engine:
     """One execution, from its first invocation in this process until it ends or is dropped."""
 
+    notes_new = False
+    """Whether `recorded` is asked about operations that are not, too."""
+
     def __init__(
         self,
         *,
@@ -534,13 +537,17 @@ class Engine:
                 elif not target.done():
                     target.set_result(record)
             elif self._begins:
-                self._progress.is_live = True
                 begins, self._begins = self._begins, []
-                for target, begin in begins:
-                    if not is_over(target):
-                        begin()
+                self._go_live(begins)
             else:
                 return
+
+    def _go_live(self, begins: Sequence[tuple[Target, Callable[[], None]]]) -> None:
+        """Begin the work of what was called and is not finished."""
+        self._progress.is_live = True
+        for target, begin in begins:
+            if not is_over(target):
+                begin()
 
     def _decide(self) -> None:
         assert self._root is not None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import math
 import random
 import secrets
 import uuid
@@ -11,22 +9,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from types import TracebackType
-from typing import Final, Never, Self, TypeGuard, TypeVar, cast, overload
+from typing import Final, Self, TypeVar, overload
 
 from everstep.client.function import DurableFunction
-from everstep.durations import Duration, seconds_of, whole_seconds
+from everstep.durations import Duration, seconds_of
 from everstep.errors import PayloadTooLarge, UsageError
 from everstep.failures import describe
 from everstep.protocol.ids import execution_id
 from everstep.protocol.limits import EXECUTION_NAME_PATTERN, MAX_EXECUTION_TIMEOUT_S, MAX_RESULT_SYNC
 from everstep.protocol.shapes import ErrorObject, ExecutionStatus
-from everstep.serdes import parameter_annotation, result_serdes, serdes_for
+from everstep.serdes import serdes_for
 from everstep.service.clock import Clock, WallClock
 from everstep.service.descriptions import ExecutionDescription, described, milliseconds
 from everstep.service.direct import refusal
 from everstep.service.engine import Engine
 from everstep.service.executions import Command, UnknownExecution
-from everstep.service.functions import AnyDurable, Durable, Functions, Plain, PlainCall
+from everstep.service.functions import Durable, Functions
 from everstep.service.machine.callback import complete_callback, heartbeat_callback
 from everstep.service.machine.execution import delete_execution, stop_execution
 from everstep.service.machine.history import render_event
@@ -37,6 +35,7 @@ from everstep.service.machine.rules import RULES, Rules
 from everstep.service.machine.sizes import text_bytes
 from everstep.service.machine.state import State
 from everstep.service.machine.tokens import parse_callback_id
+from everstep.service.registration import DEFAULT_INVOCATION_TIMEOUT_S, DEFAULT_RETENTION_DAYS, entry_of
 from everstep.service.started import StartedExecution
 from everstep.service.stores.api import Filter, Position, Store
 from everstep.service.stores.urls import store_at
@@ -46,11 +45,6 @@ Out = TypeVar("Out")
 
 MAX_INPUT: Final = MAX_RESULT_SYNC
 """Of an execution, in bytes. Source: Lambda API, Invoke."""
-MAX_RETENTION_DAYS: Final = 90
-DEFAULT_RETENTION_DAYS: Final = 14
-"""Source: Lambda API, DurableConfig."""
-DEFAULT_INVOCATION_TIMEOUT_S: Final = 15 * 60
-"""Precedent: Lambda's longest."""
 HISTORY_PAGE: Final = 1_000
 
 
@@ -151,21 +145,13 @@ class Service:
         invocation_timeout: of one call, after which it counts as failed; None: no limit. retention_days: for how long an
         execution can be looked at after its end. Executions of a function that is not registered wait until it is.
         """
-        timeout_s = None if invocation_timeout is None else seconds_of(invocation_timeout)
-        if _is_durable(function):
-            if not 1 <= retention_days <= MAX_RETENTION_DAYS:
-                raise UsageError(f"retention_days is {retention_days}; it must lie between 1 and {MAX_RETENTION_DAYS}")
-            entry: Durable | Plain = Durable(
-                name or function.name,
-                function,
-                whole_seconds("execution_timeout", execution_timeout, least=1, most=MAX_EXECUTION_TIMEOUT_S),
-                retention_days,
-                timeout_s,
-            )
-        elif inspect.iscoroutinefunction(function):
-            entry = Plain(name or function.__name__, _on_texts(function), 0 if timeout_s is None else math.ceil(timeout_s))
-        else:
-            raise UsageError(f"{function!r} is neither a durable handler nor an `async def` function")
+        entry = entry_of(
+            function,
+            name=name,
+            execution_timeout=execution_timeout,
+            invocation_timeout=invocation_timeout,
+            retention_days=retention_days,
+        )
         self._functions.add(entry)
         if self._engine is not None:
             self._engine.registered(entry.name)
@@ -334,17 +320,3 @@ class Service:
 
 def _new_id() -> str:
     return str(uuid.uuid4())
-
-
-def _is_durable(function: object) -> TypeGuard[AnyDurable]:
-    return all(callable(getattr(function, member, None)) for member in ("encode_input", "decode_output", "invoke"))
-
-
-def _on_texts(function: Callable[[Never], Awaitable[object]]) -> PlainCall:
-    """A plain function as the service calls it, with JSON texts; its event is read as its annotation says."""
-    event, result = serdes_for(parameter_annotation(function, 0)), result_serdes(function)
-
-    async def call(payload: str) -> str:
-        return result.serialize(await function(cast("Never", event.deserialize(payload))))
-
-    return call

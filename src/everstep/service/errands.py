@@ -97,7 +97,7 @@ class Errands:
     async def _call(self, errand: CallFunction, entry: Plain) -> None:
         """The function is called once; only the recording of its outcome is tried again."""
         async with self._calls:
-            outcome = await _outcome_of(entry, errand)
+            outcome = await outcome_of(entry, errand)
         while True:
             try:
                 await self._complete(errand.parent, outcome)
@@ -135,7 +135,8 @@ class Errands:
         self._executions.forget(execution_id)
 
 
-async def _outcome_of(entry: Plain, errand: CallFunction) -> Outcome:
+async def outcome_of(entry: Plain, errand: CallFunction) -> Outcome:
+    """Call a plain function, once."""
     patience = asyncio.timeout(errand.target.timeout_s or None)
     try:
         async with patience:

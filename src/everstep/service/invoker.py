@@ -155,7 +155,7 @@ class Invoker:
             if beginning.begun is None:
                 await self._executions.perform(execution_id, fire_timers)  # it may have timed out while it waited for its turn
                 return
-            invocation = _invocation(beginning.begun, entry.invocation_timeout_s)
+            invocation = invocation_of(beginning.begun, entry.invocation_timeout_s)
             await self._report(execution_id, invocation.request_id, await self._call(entry, invocation))
 
     def _wait_for(self, function: str, execution_id: str) -> None:
@@ -206,7 +206,8 @@ class _Beginning:
         return self.begun.transition if self.begun is not None else Transition(execution=state.execution)
 
 
-def _invocation(begun: Begun, timeout_s: float | None) -> Invocation:
+def invocation_of(begun: Begun, timeout_s: float | None) -> Invocation:
+    """What the function is called with."""
     state = begun.state
     return Invocation(
         arn=state.execution.arn,

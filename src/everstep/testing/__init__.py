@@ -1,0 +1,28 @@
+"""Tests of durable handlers, in virtual time, on the real engine and the real service machine."""
+
+from everstep.testing.async_runner import AsyncOpenExecution, AsyncRunner
+from everstep.testing.exploring import Exploration, OutcomeChanged
+from everstep.testing.faults import Crash, Doubled, Fault, Interrupted, LostAnswer, Slow, Throttled
+from everstep.testing.records import RecordedExecution, RecordedOperation
+from everstep.testing.runner import OpenExecution, Runner
+from everstep.testing.setup import Nondeterministic, OpenCallback
+
+__all__ = [
+    "AsyncOpenExecution",
+    "AsyncRunner",
+    "Crash",
+    "Doubled",
+    "Exploration",
+    "Fault",
+    "Interrupted",
+    "LostAnswer",
+    "Nondeterministic",
+    "OpenCallback",
+    "OpenExecution",
+    "OutcomeChanged",
+    "RecordedExecution",
+    "RecordedOperation",
+    "Runner",
+    "Slow",
+    "Throttled",
+]
