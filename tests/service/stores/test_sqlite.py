@@ -18,7 +18,7 @@ from tests.service.stores.rows import step_write
 
 from everstep.service.stores.api import StoreError
 from everstep.service.stores.sqlite import SqliteStore
-from everstep.service.stores.sqlite.schema import MIGRATIONS, connect_for_writing
+from everstep.service.stores.sqlite.schema import connect_for_writing, migrations
 from everstep.service.stores.sqlite.writer import Writer
 
 FILE = "executions.db"
@@ -136,11 +136,11 @@ async def test_a_file_of_a_newer_schema_is_refused_untouched(tmp_path: Path) -> 
     async with opened(tmp_path / FILE):
         pass
     with sqlite3.connect(tmp_path / FILE) as connection:
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+        connection.execute(f"PRAGMA user_version = {len(migrations()) + 1}")
     connection.close()
     before = (tmp_path / FILE).read_bytes()
 
-    with pytest.raises(StoreError, match=f"schema {len(MIGRATIONS) + 1}, written by a newer Everstep"):
+    with pytest.raises(StoreError, match=f"schema {len(migrations()) + 1}, written by a newer Everstep"):
         await SqliteStore(tmp_path / FILE).open()
 
     assert (tmp_path / FILE).read_bytes() == before

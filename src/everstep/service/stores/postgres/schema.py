@@ -1,13 +1,13 @@
-"""The tables of the PostgreSQL store, and how they come into being: numbered SQL files, applied once, one after another.
+"""The tables of the PostgreSQL store, and how they come into being: by the scripts in `migrations`, in one transaction.
 
-Rule: a migration is never changed once released, and only adds, so that instances of the version before go on while the
-first one of the next is starting. Whoever migrates holds a lock that makes the others wait.
+Rule: a migration only adds, so that instances of the version before go on while the first one of the next is starting.
+Whoever migrates holds a lock that makes the others wait.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Final
 
 from psycopg import AsyncConnection
@@ -15,28 +15,29 @@ from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
 from everstep.service.stores.api import StoreError
+from everstep.service.stores.migrations import scripts_in
 
 LOCK: Final = 0x45565354  # "EVST"
 
 
 @cache
-def migrations() -> tuple[str, ...]:
-    """Each takes the schema from the version of its index to the next one."""
-    folder = files(__package__ or "") / "migrations"
-    return tuple(
-        entry.read_text("utf-8") for entry in sorted(folder.iterdir(), key=lambda entry: entry.name) if entry.name.endswith(".sql")
-    )
+def migrations() -> Sequence[str]:
+    return scripts_in(__package__ or "")
 
 
-async def migrate(connection: AsyncConnection[TupleRow], schema: str) -> None:
-    """Bring `schema` up to date, creating it if need be. Raises StoreError if it is newer than this code, or not ours."""
+async def migrate(connection: AsyncConnection[TupleRow], schema: str, scripts: Sequence[str] | None = None) -> None:
+    """Bring `schema` up to date, creating it if need be. scripts: instead of `migrations()`.
+
+    Raises StoreError if it is newer than this code, or not ours.
+    """
+    scripts = migrations() if scripts is None else scripts
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         version = await _version(connection, schema)
         if version is None:
             await _found(connection, schema)
             version = 0
-        known = len(migrations())
+        known = len(scripts)
         if version > known:
             raise StoreError(
                 f"the schema {schema!r} has version {version}, written by a newer Everstep; this one knows versions up to {known}. "
@@ -44,7 +45,7 @@ async def migrate(connection: AsyncConnection[TupleRow], schema: str) -> None:
                 is_retryable=False,
             )
         await connection.execute(SQL("SET LOCAL search_path TO {}").format(Identifier(schema)))
-        for number, script in enumerate(migrations()[version:], start=version + 1):
+        for number, script in enumerate(scripts[version:], start=version + 1):
             await connection.execute(script.encode())
             await connection.execute("UPDATE schema_version SET version = %s", (number,))
 

@@ -1,18 +1,22 @@
 """The tables of the SQLite store, and how a connection is opened: everything that lives in the file for years.
 
 Rule: only features of SQLite 3.34 and later. A file says which schema it has (`user_version`) and that it is ours
-(`application_id`); an older schema is brought forward step by step, a newer or foreign file is refused untouched.
+(`application_id`); an older schema is brought forward step by step, each
+step with its number in one transaction; a newer or foreign file is refused untouched.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from everstep.service.stores.api import StoreError
+from everstep.service.stores.migrations import scripts_in
 
 Synchronous: TypeAlias = Literal["FULL", "NORMAL"]
 
@@ -21,46 +25,10 @@ OLDEST_SQLITE: Final = (3, 34, 0)
 BUSY_TIMEOUT_S: Final = 5.0
 """How long to wait for a lock of another program, such as a shell or a backup, before the commit fails."""
 
-# Each entry takes the file from the schema of its index to the next one. Entries are never changed once released.
-MIGRATIONS: Final = (
-    """
-    CREATE TABLE executions (
-        number INTEGER PRIMARY KEY,
-        id TEXT NOT NULL UNIQUE,
-        function TEXT NOT NULL,
-        name TEXT NOT NULL,
-        version TEXT NOT NULL,
-        status TEXT NOT NULL,
-        started_at INTEGER NOT NULL,
-        due_at INTEGER,
-        needs_recovery INTEGER NOT NULL,
-        revision INTEGER NOT NULL,
-        body BLOB NOT NULL,
-        UNIQUE (function, name)
-    );
-    CREATE INDEX executions_by_start ON executions (started_at);
-    CREATE INDEX executions_of_function ON executions (function, started_at);
-    CREATE INDEX executions_due ON executions (due_at) WHERE due_at IS NOT NULL;
-    CREATE INDEX executions_to_recover ON executions (number) WHERE needs_recovery;
-    CREATE TABLE payloads (
-        execution INTEGER PRIMARY KEY,
-        input TEXT,
-        result TEXT
-    );
-    CREATE TABLE operations (
-        execution INTEGER NOT NULL,
-        ord INTEGER NOT NULL,
-        body BLOB NOT NULL,
-        PRIMARY KEY (execution, ord)
-    ) WITHOUT ROWID;
-    CREATE TABLE events (
-        execution INTEGER NOT NULL,
-        event_id INTEGER NOT NULL,
-        body BLOB NOT NULL,
-        PRIMARY KEY (execution, event_id)
-    ) WITHOUT ROWID;
-    """,
-)
+
+@cache
+def migrations() -> Sequence[str]:
+    return scripts_in(__package__ or "")
 
 
 def connect_for_writing(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
@@ -69,7 +37,7 @@ def connect_for_writing(path: Path, synchronous: Synchronous) -> sqlite3.Connect
         raise StoreError(f"this Python has SQLite {sqlite3.sqlite_version}; the store needs 3.34 or later", is_retryable=False)
     connection = _connect(path)
     try:
-        _migrate(path, connection)
+        migrate(path, connection)
         # FULL: an acknowledged commit survives a power cut. NORMAL: it survives a crash of the process, not of the machine.
         connection.execute(f"PRAGMA synchronous = {synchronous}")
     except BaseException:
@@ -89,25 +57,37 @@ def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
 
-def _migrate(path: Path, connection: sqlite3.Connection) -> None:
+def migrate(path: Path, connection: sqlite3.Connection, scripts: Sequence[str] | None = None) -> None:
+    """Bring the file up to date. scripts: instead of `migrations()`. Raises StoreError if it is newer than this code, or not ours."""
+    scripts = migrations() if scripts is None else scripts
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables and application != APPLICATION_ID:
         raise StoreError(f"{path} holds another program's tables: give the service a file of its own", is_retryable=False)
-    if version > len(MIGRATIONS):
+    if version > len(scripts):
         raise StoreError(
-            f"{path} has schema {version}, written by a newer Everstep; this one knows schemas up to {len(MIGRATIONS)}. "
+            f"{path} has schema {version}, written by a newer Everstep; this one knows schemas up to {len(scripts)}. "
             "Upgrade everstep, or use another file.",
             is_retryable=False,
         )
     connection.execute("PRAGMA journal_mode = WAL")
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+    for number, script in enumerate(scripts[version:], start=version + 1):
         with transaction(connection):
-            for statement in script.split(";"):
+            for statement in _statements(script):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number}")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one, for `executescript` would commit first."""
+    statement = ""
+    for part in re.split(r"(?<=;)", script):
+        statement += part
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 @contextmanager
