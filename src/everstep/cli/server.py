@@ -52,8 +52,16 @@ def server(
     grace: Annotated[float, typer.Option(min=0, help="Seconds that invocations may go on when the server stops.")] = 10.0,
     region: Annotated[str, typer.Option(help="As it appears in ARNs.")] = "us-east-1",
     account: Annotated[str, typer.Option(help="As it appears in ARNs.")] = "123456789012",
+    check: Annotated[
+        bool, typer.Option("--check", help="Serve nothing: check the store, say what is wrong, and exit 0 (nothing), 1 or 2 (could not).")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --check: say it as JSON.")] = False,
 ) -> None:
     """Serve the Lambda durable functions API."""
+    if check:
+        raise SystemExit(_check(store, as_json=json))
+    if json:
+        raise SystemExit("everstep server: --json goes with --check")
     from everstep.server.access.keys import read_credentials
     from everstep.server.certificate import Certificate
     from everstep.server.declared import FunctionDeclaration, function_of, read_functions
@@ -105,6 +113,18 @@ def server(
         asyncio.run(run())
     except (DurableError, OSError) as error:
         raise SystemExit(f"everstep server: {error}") from None
+
+
+def _check(store: str, *, as_json: bool) -> int:
+    from everstep.cli import check
+
+    try:
+        report = check.checked(store)
+    except DurableError as error:
+        typer.echo(f"everstep server --check: {error}", err=True)
+        return 2
+    typer.echo(check.as_json(report) if as_json else "\n".join(check.as_text(report)))
+    return 1 if report.faults else 0
 
 
 @app.command()

@@ -13,6 +13,7 @@ from msgspec import convert, msgpack
 
 from everstep.protocol.lifecycle import MOVES, SERVICE_MOVES
 from everstep.protocol.shapes import TERMINAL, ChainedInvokeOptions, ErrorObject, InvocationOutput, Operation, OperationUpdate
+from everstep.service.machine.audit import audit
 from everstep.service.machine.callback import complete_callback, heartbeat_callback
 from everstep.service.machine.change import DAY_MS
 from everstep.service.machine.checkpoint import checkpoint
@@ -116,6 +117,8 @@ class World:
         check_state(self.state)
         self._check_ends(transition)
         assert [event.event_id for event in self.history] == list(range(1, len(self.history) + 1))
+        found = audit(self.execution, list(self.state.records.values()), self.history, self.now)
+        assert [one for one in found if not one.is_warning] == []
         return transition
 
     def _check_ends(self, transition: Transition) -> None:

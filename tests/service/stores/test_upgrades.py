@@ -39,7 +39,7 @@ VERSIONS = sorted(path.stem.partition("-")[2] for path in GOLDEN.glob("store-*")
 def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     kind, _, version = request.param.partition("-")
     if kind == "sqlite":
-        return SqliteStore(shutil.copy(GOLDEN / f"store-sqlite-{version}.db", tmp_path / "store.db"))
+        return SqliteStore(Path(shutil.copy(GOLDEN / f"store-sqlite-{version}.db", tmp_path / "store.db")))
     postgres: Server = request.getfixturevalue("postgres")
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE".encode())

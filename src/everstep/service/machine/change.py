@@ -195,7 +195,7 @@ class Change:
             execution=replace(
                 execution,
                 revision=self.revision,
-                due_at=self._due_at(),
+                due_at=self.due_at(),
                 operations=self._operations,
                 events=state.execution.events + len(self._events),
                 used=self._used,
@@ -210,7 +210,8 @@ class Change:
             reply=reply,
         )
 
-    def _due_at(self) -> int | None:
+    def due_at(self) -> int | None:
+        """When the service has to act by itself next."""
         execution = self.execution
         if execution.ended_at is not None:
             return _due_after_the_end(execution)

@@ -34,10 +34,14 @@ def needs_recovery(known: Execution) -> bool:
     return known.invocation is not None or (known.calls > 0 and known.status in OPEN)
 
 
+def owed_at(known: Execution) -> int | None:
+    """From when the execution waits for somebody to invoke it."""
+    return known.invoke_at if known.status == "RUNNING" and known.invocation is None else None
+
+
 def needs_owner(known: Execution) -> bool:
     """Whether one instance has to be at work for it, or about to be: for an invocation that runs or is owed, for calls, for its removal."""
-    is_owed = known.status == "RUNNING" and known.invoke_at is not None
-    return is_owed or known.owes_parent or known.deletion_requested_at is not None or needs_recovery(known)
+    return owed_at(known) is not None or known.owes_parent or known.deletion_requested_at is not None or needs_recovery(known)
 
 
 def recover(state: State, now: int) -> Transition:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from everstep.service.machine.model import Execution
-from everstep.service.machine.upkeep import needs_owner, needs_recovery
+from everstep.service.machine.upkeep import needs_owner, needs_recovery, owed_at
 from everstep.service.stores.api import Write
 from everstep.service.stores.rows import encode_event, encode_execution, encode_record
 
@@ -56,8 +56,8 @@ class Chain:
             last.id,
             last.revision,
             last.status,
-            NEVER if last.due_at is None else last.due_at,
-            owed_at(last),
+            _or_never(last.due_at),
+            _or_never(owed_at(last)),
             needs_recovery(last),
             needs_owner(last),
             encode_execution(last),
@@ -71,10 +71,8 @@ class Chain:
         return *changing, self.first.revision - 1, self.is_claim
 
 
-def owed_at(execution: Execution) -> int:
-    """From when the execution is waiting for somebody to invoke it."""
-    is_owed = execution.invoke_at is not None and execution.invocation is None and execution.status == "RUNNING"
-    return execution.invoke_at if is_owed and execution.invoke_at is not None else NEVER
+def _or_never(at: int | None) -> int:
+    return NEVER if at is None else at
 
 
 def rounds(writes: Sequence[Write]) -> list[dict[str, Chain]]:

@@ -28,30 +28,23 @@ def migrations() -> Sequence[str]:
 async def migrate(connection: AsyncConnection[TupleRow], schema: str, scripts: Sequence[str] | None = None) -> None:
     """Bring `schema` up to date, creating it if need be. scripts: instead of `migrations()`.
 
-    Raises StoreError if it is newer than this code, or not ours.
+    Raises StoreError as `check_version` does.
     """
     scripts = migrations() if scripts is None else scripts
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-        version = await _version(connection, schema)
+        version = await check_version(connection, schema, len(scripts))
         if version is None:
             await _found(connection, schema)
             version = 0
-        known = len(scripts)
-        if version > known:
-            raise StoreError(
-                f"the schema {schema!r} has version {version}, written by a newer Everstep; this one knows versions up to {known}. "
-                "Upgrade everstep, or use another schema.",
-                is_retryable=False,
-            )
         await connection.execute(SQL("SET LOCAL search_path TO {}").format(Identifier(schema)))
         for number, script in enumerate(scripts[version:], start=version + 1):
             await connection.execute(script.encode())
             await connection.execute("UPDATE schema_version SET version = %s", (number,))
 
 
-async def _version(connection: AsyncConnection[TupleRow], schema: str) -> int | None:
-    """None if nothing is there yet. Raises StoreError if the schema holds something else."""
+async def check_version(connection: AsyncConnection[TupleRow], schema: str, known: int) -> int | None:
+    """The schema's version, up to `known`; None if nothing is there yet. Raises StoreError if it is newer, or not ours."""
     cursor = await connection.execute(
         "SELECT array_agg(c.relname::text) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s", (schema,)
     )
@@ -65,6 +58,12 @@ async def _version(connection: AsyncConnection[TupleRow], schema: str) -> int | 
     row = await cursor.fetchone()
     assert row is not None
     version: int = row[0]
+    if version > known:
+        raise StoreError(
+            f"the schema {schema!r} has version {version}, written by a newer Everstep; this one knows versions up to {known}. "
+            "Upgrade everstep, or use another schema.",
+            is_retryable=False,
+        )
     return version
 
 

@@ -10,8 +10,10 @@ from typing import Final
 from everstep.errors import UsageError
 from everstep.service.machine.model import Event, Execution
 from everstep.service.stores.api import Due, Filter, Position, Snapshot, StoreError, Write
+from everstep.service.stores.inspection import Inspection
 from everstep.service.stores.postgres.connections import Connections
 from everstep.service.stores.postgres.holdings import Holdings
+from everstep.service.stores.postgres.inspection import inspecting
 from everstep.service.stores.postgres.news import channel_prefix, listening
 from everstep.service.stores.postgres.ownership import Ownership
 from everstep.service.stores.postgres.reader import Reader
@@ -70,6 +72,9 @@ class PostgresStore:
             pass  # the lease runs out by itself
         finally:
             self._connections.close()
+
+    def inspecting(self) -> AbstractAsyncContextManager[Inspection]:
+        return inspecting(self._connections)
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[bool]:
         asked = self._owned.asked()

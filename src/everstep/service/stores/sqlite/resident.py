@@ -93,7 +93,7 @@ class Resident(Generic[T]):
         try:
             return await answer
         except sqlite3.Error as error:
-            raise _explained(self._path, error) from error
+            raise explained(self._path, error) from error
 
 
 def _work_through(jobs: SimpleQueue[Callable[[], None] | None]) -> None:
@@ -111,7 +111,7 @@ def _fail(answer: asyncio.Future[R], error: BaseException) -> None:
         answer.set_exception(error)
 
 
-def _explained(path: Path, error: sqlite3.Error) -> StoreError:
+def explained(path: Path, error: sqlite3.Error) -> StoreError:
     name: str = getattr(error, "sqlite_errorname", "")  # only errors of SQLite itself have one
     kind = "_".join(name.split("_")[:2])  # SQLITE_IOERR_WRITE is a SQLITE_IOERR
     advice = ADVICE.get(kind)

@@ -58,19 +58,9 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def migrate(path: Path, connection: sqlite3.Connection, scripts: Sequence[str] | None = None) -> None:
-    """Bring the file up to date. scripts: instead of `migrations()`. Raises StoreError if it is newer than this code, or not ours."""
+    """Bring the file up to date. scripts: instead of `migrations()`. Raises StoreError as `check_version` does."""
     scripts = migrations() if scripts is None else scripts
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and application != APPLICATION_ID:
-        raise StoreError(f"{path} holds another program's tables: give the service a file of its own", is_retryable=False)
-    if version > len(scripts):
-        raise StoreError(
-            f"{path} has schema {version}, written by a newer Everstep; this one knows schemas up to {len(scripts)}. "
-            "Upgrade everstep, or use another file.",
-            is_retryable=False,
-        )
+    version = check_version(path, connection, len(scripts))
     connection.execute("PRAGMA journal_mode = WAL")
     for number, script in enumerate(scripts[version:], start=version + 1):
         with transaction(connection):
@@ -78,6 +68,22 @@ def migrate(path: Path, connection: sqlite3.Connection, scripts: Sequence[str] |
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number}")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def check_version(path: Path, connection: sqlite3.Connection, known: int) -> int:
+    """The schema's version, up to `known`. Raises StoreError if it is newer, or not ours."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and application != APPLICATION_ID:
+        raise StoreError(f"{path} holds another program's tables: give the service a file of its own", is_retryable=False)
+    if version > known:
+        raise StoreError(
+            f"{path} has schema {version}, written by a newer Everstep; this one knows schemas up to {known}. "
+            "Upgrade everstep, or use another file.",
+            is_retryable=False,
+        )
+    return version
 
 
 def _statements(script: str) -> Iterator[str]:

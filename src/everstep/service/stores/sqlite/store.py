@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
 from everstep.service.machine.model import Event, Execution
 from everstep.service.stores.api import Due, Filter, Position, Snapshot, Write
+from everstep.service.stores.inspection import Inspection
+from everstep.service.stores.sqlite.inspection import inspecting
 from everstep.service.stores.sqlite.ownership import Ownership
 from everstep.service.stores.sqlite.reader import Reader
 from everstep.service.stores.sqlite.resident import Resident
@@ -23,7 +25,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path, *, synchronous: Synchronous = "FULL") -> None:
-        self._ownership = Ownership(path)
+        self._path, self._ownership = path, Ownership(path)
         self._writer = Resident(path, lambda: connect_for_writing(path, synchronous), Writer)
         self._reader = Resident(path, lambda: connect_for_reading(path), Reader)
         self._closing = AsyncExitStack()
@@ -40,6 +42,9 @@ class SqliteStore:
 
     async def close(self) -> None:
         await self._closing.aclose()
+
+    def inspecting(self) -> AbstractAsyncContextManager[Inspection]:
+        return inspecting(self._path)
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[bool]:
         return await self._writer.call(lambda writer: writer.commit(writes))
