@@ -24,6 +24,12 @@ ABOUT: Final = (
     "The Lambda durable functions API, and what operators ask. Workers speak the Lambda Runtime API, which is not described here."
 )
 REFUSALS: Final = {"4XX": "The request was refused", "5XX": "The server could not do it; try again"}
+SIGNATURE: Final[Json] = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "Authorization",
+    "description": "AWS Signature Version 4, or the same as a presigned URL. Needed where the server has credentials.",
+}
 _REF: Final = "#/components/schemas/{name}"
 
 
@@ -45,7 +51,8 @@ def description() -> Json:
         "openapi": "3.1.0",
         "info": {"title": "Everstep", "version": version("everstep"), "description": ABOUT},
         "paths": paths,
-        "components": {"schemas": schemas.components},
+        "components": {"schemas": schemas.components, "securitySchemes": {"signature": SIGNATURE}},
+        "security": [{"signature": []}, {}],
     }
 
 
@@ -87,6 +94,8 @@ def _operation(name: str, path: str, described: Described, schemas: _Schemas) ->
     answers = {str(status): _answer(body, described.media, headers, schemas) for status, body in described.answers.items()}
     refusals = {} if path in OPERATING else {status: _answer(Refusal, JSON, {}, schemas, text) for status, text in REFUSALS.items()}
     operation["responses"] = answers | refusals
+    if path in OPERATING:
+        operation["security"] = []
     return operation
 
 

@@ -7,6 +7,7 @@ still answering the checkpoints of running invocations, then processes, and the 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import socket
 from collections.abc import AsyncGenerator, Generator, Sequence
@@ -16,7 +17,7 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
-from everstep.server.access.exposure import check_exposure
+from everstep.server.access.exposure import check_exposure, is_loopback
 from everstep.server.access.gate import Gate
 from everstep.server.access.keys import AccessKey, check_keys, worker_key
 from everstep.server.app import create_app
@@ -28,6 +29,8 @@ from everstep.server.processes import Processes
 from everstep.service.embedded import Service
 from everstep.service.machine.rules import RULES, Rules
 from everstep.service.stores.api import Store
+
+log = logging.getLogger("everstep.server")
 
 GRACE_S: Final = 10.0
 KEEP_ALIVE_S: Final = 75
@@ -74,6 +77,8 @@ async def serving(
     """
     check_keys(keys)
     check_exposure(host, has_keys=bool(keys), without_credentials=without_credentials)
+    if without_credentials and not is_loopback(host):
+        log.warning("whoever reaches %s can do everything: --without-credentials", host or "this machine")
     if certificate is not None:
         certificate.check()
     catalog = Catalog(account=account, region=region, chance=random.random)

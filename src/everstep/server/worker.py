@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import os
 import ssl
 import sys
@@ -27,6 +28,8 @@ from everstep.errors import UsageError
 from everstep.failures import describe
 from everstep.protocol.sigv4 import DATE_FORMAT, Credentials, signed
 from everstep.serdes import parameter_annotation, result_serdes, serdes_for
+
+log = logging.getLogger("everstep.server")
 
 PATIENCE_S: Final = 2.0
 """How long a server may be unreachable before a worker of its own takes it for gone."""
@@ -102,6 +105,7 @@ class Worker:
     def run(self, patience_s: float) -> None:
         """Serve until the server is gone for longer than that."""
         reached_at = time.monotonic()
+        is_reached = True
         while time.monotonic() - reached_at < patience_s:
             try:
                 self._serve_one()
@@ -110,11 +114,15 @@ class Worker:
                     f"the server at {self._api.authority} is not trusted: {error.verify_message}. Give the certificate of its authority by "
                     "--ca-bundle or AWS_CA_BUNDLE, and the name that its own certificate has by --server"
                 ) from error
-            except (OSError, HTTPException):
+            except (OSError, HTTPException) as error:
+                if is_reached:
+                    log.warning("the server at %s does not answer, trying again until it does: %r", self._api.authority, error)
+                is_reached = False
                 self._connection.close()
                 time.sleep(RETRY_S)
             else:
                 reached_at = time.monotonic()
+                is_reached = True
 
     def _serve_one(self) -> None:
         response, body = self._exchange("GET", f"{_INVOCATION}/next")

@@ -14,7 +14,7 @@ from everstep.service.machine.model import OPEN, CallbackTimers, Outcome, Record
 from everstep.service.machine.rejection import Rejected, callback_is_over, invalid
 from everstep.service.machine.sizes import error_bytes, text_bytes
 from everstep.service.machine.state import State
-from everstep.service.machine.tokens import mint_callback_id, parse_callback_id
+from everstep.service.machine.tokens import is_same, mint_callback_id, parse_callback_id
 
 TIMED_OUT: Final = ErrorObject(error_type="Callback.Timeout", error_message="Callback timed out")
 HEARTBEAT_MISSED: Final = ErrorObject(error_type="Callback.Heartbeat", error_message="Callback timed out on heartbeat")
@@ -104,7 +104,7 @@ def _waiting(state: State, callback_id: str, now: int) -> Record:
     if (
         record is None
         or record.operation.callback_details is None
-        or record.operation.callback_details.callback_id != callback_id
+        or not is_same(callback_id, record.operation.callback_details.callback_id or "")
         or record.operation.status != "STARTED"
         or (record.due_at is not None and record.due_at <= now)
         or state.execution.status not in OPEN

@@ -21,7 +21,7 @@ from everstep.service.machine.rejection import INVALID_TOKEN, invalid
 from everstep.service.machine.rules import IDEMPOTENCY_WINDOW_MS, RULES, Rules
 from everstep.service.machine.state import State
 from everstep.service.machine.timers import fire_due
-from everstep.service.machine.tokens import mint_token, parse_token
+from everstep.service.machine.tokens import is_same, mint_token, parse_token
 from everstep.service.machine.validation import check_checkpoint
 from everstep.service.machine.view import visible
 
@@ -72,7 +72,8 @@ def checkpoint(
 def check_token(state: State, token: str) -> Invocation:
     """The running invocation, which alone holds this token. Raises Rejected."""
     invocation = state.execution.invocation
-    if invocation is not None and token == state.token:
+    valid = state.token
+    if invocation is not None and valid is not None and is_same(token, valid):
         return invocation
     owner = parse_token(token)
     if owner is not None and owner.execution_id != state.execution.id:
@@ -89,7 +90,7 @@ def _answer_again(state: State, token: str, client_token: str | None, now: int) 
     answered = invocation.answered
     if answered is None or answered.client_token != client_token or now - answered.at >= IDEMPOTENCY_WINDOW_MS:
         return None
-    if token != mint_token(known.id, invocation.number, invocation.checkpoints - 1, invocation.secret):
+    if not is_same(token, mint_token(known.id, invocation.number, invocation.checkpoints - 1, invocation.secret)):
         return None
     if state.last_reply is not None:
         return state.last_reply

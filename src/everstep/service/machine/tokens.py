@@ -7,6 +7,7 @@ contains `+` or `/`, and survives clients that forget to escape them in URLs.
 
 from __future__ import annotations
 
+import hmac
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from hashlib import blake2b
@@ -56,6 +57,11 @@ def parse_callback_id(callback_id: str) -> CallbackOwner:
     if len(parts) != 3 or not (parts[0] and parts[1]):
         raise invalid("Invalid callback id")
     return CallbackOwner(parts[0], parts[1])
+
+
+def is_same(presented: str, expected: str) -> bool:
+    """Whether somebody holds this token or id. How long it takes does not tell how much of it was right."""
+    return hmac.compare_digest(presented.encode(), expected.encode())
 
 
 def _proof(place: str, secret: bytes) -> str:
