@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from everstep.serdes import Serdes
 
@@ -21,8 +22,7 @@ SerdesFactory: TypeAlias = Callable[[object], Serdes[object]]
 """Gives the serdes that writes and reads values of an annotation (`object` where there is none)."""
 
 
-@dataclass(slots=True)
-class Configuration:
+class Configuration(Struct):
     """serdes: makes the serdes of values; None: JSON by annotation. stages: what is done to recorded texts. plugins: are told."""
 
     serdes: SerdesFactory | None = None

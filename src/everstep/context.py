@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from random import Random
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar, TypeVarTuple, Unpack, cast, overload
 from uuid import UUID
+
+from msgspec import Struct
 
 from everstep.durations import Duration, positive_seconds
 from everstep.errors import UsageError
@@ -29,7 +30,7 @@ from everstep.operations.step import Semantics, checked_semantics
 from everstep.operations.wait import wait_seconds
 from everstep.polling import Poll, PollStrategy
 from everstep.protocol.limits import MAX_NAME, REPLAY_CHILDREN_ABOVE
-from everstep.protocol.shapes import OperationUpdate
+from everstep.protocol.shapes import TERMINAL, OperationUpdate
 from everstep.retry import DEFAULT_RETRY, Retry, RetryStrategy
 from everstep.runtime import perform
 from everstep.runtime.batch import Batch, BranchCall
@@ -56,8 +57,7 @@ Item = TypeVar("Item")
 Ts = TypeVarTuple("Ts")
 
 
-@dataclass(frozen=True)
-class Branch(Generic[T_co]):
+class Branch(Struct, Generic[T_co], frozen=True):
     """A branch of a parallel, with a name of its own. serdes: of its result; default: JSON by its return annotation."""
 
     body: Callable[[DurableContext], Awaitable[T_co]]
@@ -139,7 +139,16 @@ class DurableContext:
         """
         scope = self._enter()
         label = inferred_name(body) if name is None else given_name(name)
+        engine = self._engine
         operation_id = self._identify(scope, "STEP", "Step", label, key, inferred=name is None)
+        own_serdes = self.serdes_of(body) if serdes is None else cast("Serdes[object]", serdes)
+        if semantics != "at_least_once":
+            checked_semantics(semantics)
+        timeout_s = None if timeout is None else positive_seconds("timeout", timeout)
+        record = engine.journal.operations.get(operation_id)
+        if record is not None and record.status in TERMINAL:
+            is_early = record.status == "SUCCEEDED" and semantics == "at_least_once"
+            return engine.called(operation_id, perform.recorded_step(engine, record, own_serdes, is_early=is_early))
         call = StepCall(
             operation_id,
             self._node.parent_id,
@@ -147,11 +156,11 @@ class DurableContext:
             body,
             args,
             DEFAULT_RETRY if retry is None else retry,
-            semantics if semantics == "at_least_once" else checked_semantics(semantics),
-            None if timeout is None else positive_seconds("timeout", timeout),
-            self.serdes_of(body) if serdes is None else cast("Serdes[object]", serdes),
+            semantics,
+            timeout_s,
+            own_serdes,
         )
-        return self._engine.called(operation_id, perform.step(self._engine, call))
+        return engine.called(operation_id, perform.step(engine, call))
 
     def wait_for_condition(
         self,
@@ -788,6 +797,9 @@ class DurableContext:
             task = asyncio.current_task()
         except RuntimeError:
             task = None
+        node = self._node
+        if type(task) is DurableTask and task.scope.node is node and node.outer is None and not self._engine.loop.is_closed():
+            return task.scope  # what the rest comes to, in the usual case
         if self._engine.loop.is_closed():
             self._engine.loop.end_if_closed()
             return Scope(self._node, self._node.prefix)
@@ -821,7 +833,17 @@ class DurableContext:
     ) -> str:
         """The id of the operation being called, checked against what is recorded under it."""
         operation_id = scope.next_operation_id() if key is None else self._unrecorded(scope, key)
-        if operation_id in self._engine.journal.operations or self._engine.notes_new:
+        record = self._engine.journal.operations.get(operation_id)
+        if self._engine.notes_new or (
+            record is not None
+            and not (
+                record.end_timestamp is not None
+                and record.name == name
+                and record.sub_type == sub_type
+                and record.type == operation_type
+                and record.parent_id == self._node.parent_id
+            )
+        ):
             self._engine.recorded(
                 operation_id,
                 operation_type=operation_type,

@@ -13,7 +13,6 @@ import traceback
 from abc import ABCMeta
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from pathlib import Path
 from types import BuiltinFunctionType, MemberDescriptorType
 from typing import Final, TypeVar, cast
 
@@ -26,7 +25,7 @@ _MAX_MESSAGE = 16_384  # characters; the service takes 1 MiB per error in all, o
 _MAX_DATA = 8_192
 _MAX_LINES = 32
 _MAX_LINE = 1_000
-_OWN_FILES = f"{Path(__file__).parent}{os.sep}"
+_OWN_FILES = f"{os.path.dirname(__file__)}{os.sep}"
 _THREADS_FILE = os.path.join("concurrent", "futures", "thread.py")  # below the body of a step that runs in a thread
 _OWN_MEMBERS: Final = ("message", "error_type", "data", "stack_trace")
 _OF_SERVICE: Final[Mapping[str, type[OperationError]]] = {"Callback.Timeout": CallbackTimeout, "Callback.Heartbeat": CallbackTimeout}

@@ -105,7 +105,7 @@ class DurableHandler(Generic[I, O]):
         else:
             raise UsageError("a Lambda handler was called inside a running event loop: await `handler.invoke(...)` there instead")
         run = self.run_event(EventState(event), self._lambda_client(), context)
-        return write_output(host_loop().run_until_complete(_and_a_turn(run)))
+        return write_output(host_loop().run_until_complete(run))
 
     async def run_event(self, state: EventState, client: DurableClient, lambda_context: object = None) -> InvocationOutput:
         """One invocation, from the event that Lambda brings. Raises what made it fail, if trying again may help."""
@@ -236,6 +236,8 @@ class DurableHandler(Generic[I, O]):
 
     async def _invoked(self, engine: Engine, arrival: Arrival, client: DurableClient, news: Sequence[Operation] | None) -> InvocationOutput:
         """news: what changed since the engine was parked; None if it starts."""
+        import asyncio
+
         from everstep.context import DurableContext
 
         program: Coroutine[object, object, str] | None = None
@@ -251,15 +253,18 @@ class DurableHandler(Generic[I, O]):
             _make_calls_directly(client, engine)
         try:
             outcome = await engine.run(client=client, token=arrival.token, program=program, news=news or ())
+            if outcome == "pending":
+                self._park(engine)
+                return InvocationOutput(status="PENDING")
+            try:
+                return await self._ended(engine)
+            finally:
+                engine.drop()
         except ServiceError as error:
             return _failed_or_raise(error)
-        if outcome == "pending":
-            self._park(engine)
-            return InvocationOutput(status="PENDING")
-        try:
-            return await self._ended(engine)
         finally:
-            engine.drop()
+            if engine.has_running:  # cancelled step bodies get a turn to clean up: on Lambda the loop stands still from now on
+                await asyncio.sleep(0)
 
     async def _program(self, event: I, context: DurableContext) -> str:
         if self._is_sync:
@@ -400,15 +405,6 @@ def _make_calls_directly(client: DurableClient, engine: Engine) -> None:
     blocking = getattr(client, "blocking", None)
     if blocking is not None:
         blocking.alone = lambda: not engine.has_running
-
-
-async def _and_a_turn(run: Awaitable[InvocationOutput]) -> InvocationOutput:
-    """Give step bodies that were cancelled one turn of the loop to clean up: it stands still until the next invocation."""
-    import asyncio
-
-    output = await run
-    await asyncio.sleep(0)
-    return output
 
 
 def _unreadable(error: BaseException) -> None:

@@ -7,8 +7,9 @@ the next one, or None to stop: the condition is met.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from everstep.durations import Duration
 from everstep.errors import UsageError
@@ -20,8 +21,7 @@ PollStrategy: TypeAlias = Callable[[S, int], "Duration | None"]
 """A strategy of your own: (state, poll) to a delay (timedelta or seconds), or None if the condition is met."""
 
 
-@dataclass(frozen=True, kw_only=True)  # with slots, Python before 3.13 can't make a Poll[int](…)
-class Poll(Generic[S]):
+class Poll(Struct, Generic[S], frozen=True, kw_only=True):
     """Look until `until(state)` is true.
 
     max_attempts: polls in all; None: no limit. The delay after poll n is initial_delay * backoff_rate ** (n - 1), never above
@@ -35,19 +35,21 @@ class Poll(Generic[S]):
     max_delay: Duration = 300
     backoff_rate: float = 1.5
     jitter: Jitter = "full"
-    _pace: Retry = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not callable(self.until):
             raise UsageError(f"until is {self.until!r}; it must be a function of the state that says whether the condition is met")
-        pace = Retry(
+        self._pace()
+
+    def _pace(self) -> Retry:
+        """The delays. Raises UsageError on values out of range."""
+        return Retry(
             max_attempts=1 if self.max_attempts is None else self.max_attempts,
             initial_delay=self.initial_delay,
             max_delay=self.max_delay,
             backoff_rate=self.backoff_rate,
             jitter=self.jitter,
         )
-        object.__setattr__(self, "_pace", pace)
 
     @staticmethod
     def fixed(until: Callable[[Seen], bool], interval: Duration = 5, *, max_attempts: int | None = 60) -> Poll[Seen]:
@@ -56,7 +58,7 @@ class Poll(Generic[S]):
 
     def delay(self, attempt: int, chance: float) -> int:
         """Whole seconds to wait after poll `attempt` (from 1). chance: a number in [0, 1) that settles the jitter."""
-        return self._pace.delay(attempt, chance)
+        return self._pace().delay(attempt, chance)
 
 
 class Exhausted(Exception):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from re import Pattern
 from typing import Literal, TypeAlias, cast
+
+from msgspec import Struct
 
 from everstep.durations import Duration, seconds_of
 from everstep.errors import UsageError
@@ -22,8 +23,7 @@ RetryStrategy: TypeAlias = Callable[[Exception, int], "Duration | None"]
 """A strategy of your own: (error, attempt) to a delay (timedelta or seconds), or None to give up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
+class Retry(Struct, frozen=True, kw_only=True):
     """Exponential, linear or fixed delays, with a limit on attempts and a filter on errors.
 
     max_attempts: including the first; 1 means no retry.

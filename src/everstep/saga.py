@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVarTuple, Unpack
+
+from msgspec import Struct
 
 from everstep.errors import SagaError
 from everstep.retry import Retry, RetryStrategy
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 Ts = TypeVarTuple("Ts")
 
 
-@dataclass(frozen=True, slots=True)
-class _Registered:
+class _Registered(Struct, frozen=True):
     body: Callable[..., object]
     arguments: tuple[object, ...]
     name: str | None

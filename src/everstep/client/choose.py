@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from everstep.client.api import DurableClient
 
 
@@ -11,8 +13,8 @@ def client_from(given: object | None) -> DurableClient:
         from everstep.client.http import HttpClient
 
         return HttpClient.from_environment()
-    if isinstance(given, DurableClient):
-        return given
+    if callable(getattr(given, "checkpoint", None)) and callable(getattr(given, "get_state", None)):
+        return cast("DurableClient", given)
     from everstep.client.boto import BotoClient
 
     return BotoClient(given)

@@ -8,35 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 
 import msgspec
 
 from everstep.protocol.shapes import ExecutionState
 
+_TIMES: Final = frozenset({"StartTimestamp", "EndTimestamp", "NextAttemptTimestamp", "ScheduledEndTimestamp"})
+_WITH_TIMES: Final = ("StepDetails", "WaitDetails")
+
 
 def read_state(state: object, *, ms_per_unit: int) -> ExecutionState:
     """A page of operations. ms_per_unit: of timestamps that are plain numbers; 1000 if they are seconds. Raises msgspec.ValidationError."""
-    return msgspec.convert(_tidied(state, ms_per_unit), ExecutionState)
+    tidy = _tidied(state, ms_per_unit)
+    if isinstance(tidy, dict) and isinstance(tidy.get("Operations"), list):
+        tidy["Operations"] = [_operation(one, ms_per_unit) for one in cast("list[object]", tidy["Operations"])]
+    return msgspec.convert(tidy, ExecutionState)
+
+
+def _operation(operation: object, ms_per_unit: int) -> object:
+    tidy = _tidied(operation, ms_per_unit)
+    if isinstance(tidy, dict):
+        for name in _WITH_TIMES:
+            if name in tidy:
+                tidy[name] = _tidied(tidy[name], ms_per_unit)
+    return tidy
 
 
 def _tidied(members: object, ms_per_unit: int) -> object:
-    """A JSON object with the timestamps in it in milliseconds, and without the members that are null."""
+    """A JSON object with the timestamps among its members in milliseconds, and without the members that are null."""
     if not isinstance(members, Mapping):
         return members
-    tidy: dict[str, object] = {}
-    for name, value in cast("Mapping[str, object]", members).items():
-        if value is None:
-            continue
-        if name.endswith("Timestamp"):
-            tidy[name] = _to_ms(value, ms_per_unit)
-        elif name.endswith("Details"):
-            tidy[name] = _tidied(value, ms_per_unit)
-        elif name == "Operations" and isinstance(value, list):
-            tidy[name] = [_tidied(operation, ms_per_unit) for operation in cast("list[object]", value)]
-        else:
-            tidy[name] = value
-    return tidy
+    return {
+        name: _to_ms(value, ms_per_unit) if name in _TIMES else value
+        for name, value in cast("Mapping[str, object]", members).items()
+        if value is not None
+    }
 
 
 def _to_ms(value: object, ms_per_unit: int) -> object:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeAlias, TypeVar, TypeVarTuple, cast
 
 import msgspec
@@ -26,8 +25,7 @@ ItemStatus: TypeAlias = Literal["SUCCEEDED", "FAILED", "STARTED"]
 BatchKind: TypeAlias = Literal["Map", "Parallel"]
 
 
-@dataclass(frozen=True)
-class BatchItem(Generic[T]):
+class BatchItem(msgspec.Struct, Generic[T], frozen=True):
     """One item or branch. index: its position in the input. STARTED: it had not ended when the batch was complete."""
 
     index: int
@@ -36,8 +34,7 @@ class BatchItem(Generic[T]):
     error: OperationError | None = None
 
 
-@dataclass(frozen=True)
-class BatchResult(Generic[T]):
+class BatchResult(msgspec.Struct, Generic[T], frozen=True):
     """What became of all items that were started, by index. Iterating gives the results of those that succeeded."""
 
     all: Sequence[BatchItem[T]]
@@ -118,7 +115,7 @@ class BatchResult(Generic[T]):
         return len(self.all)
 
 
-class TupleResult(BatchResult[object], Generic[*Ts]):
+class TupleResult(BatchResult[object], Generic[*Ts], frozen=True):
     """The result of a parallel over a tuple of branches: `values()` has the types of the branches."""
 
     def values(self) -> tuple[*Ts]:

@@ -7,7 +7,6 @@ they come back with their own types.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Generic, Literal, TypeAlias, TypeVar, cast
 
 import msgspec
@@ -19,8 +18,7 @@ T = TypeVar("T")
 Combinator: TypeAlias = Literal["All", "Any", "Race", "AllSettled", "Select"]
 
 
-@dataclass(frozen=True)
-class Settled(Generic[T]):
+class Settled(msgspec.Struct, Generic[T], frozen=True):
     """How a member ended: with its value, or with its error."""
 
     status: Literal["SUCCEEDED", "FAILED"]
@@ -28,8 +26,7 @@ class Settled(Generic[T]):
     error: Exception | None = None
 
 
-@dataclass(frozen=True)
-class Selected(Generic[T]):
+class Selected(msgspec.Struct, Generic[T], frozen=True):
     """The named member that ended first, and its value."""
 
     name: str

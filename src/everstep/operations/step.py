@@ -7,8 +7,9 @@ Source: transition table of the service for STEP, and the official SDKs' treatme
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from everstep.errors import UsageError
 from everstep.protocol.shapes import Operation
@@ -17,23 +18,20 @@ Semantics: TypeAlias = Literal["at_least_once", "at_most_once"]
 """How often a body may run per attempt when it is interrupted before its outcome is recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunAttempt:
+class RunAttempt(Struct, frozen=True):
     """Run the body. attempt: its number, from 1. begin: whether its START has to be recorded."""
 
     attempt: int
     begin: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Interrupted:
+class Interrupted(Struct, frozen=True):
     """An at-most-once attempt was cut off: let the retry strategy decide."""
 
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitRetry:
+class AwaitRetry(Struct, frozen=True):
     """The next attempt is not due yet."""
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -45,8 +44,7 @@ from everstep.serdes import Serdes
 _SUB_TYPES: dict[BatchKind, str] = {"Map": "MapIteration", "Parallel": "ParallelBranch"}
 
 
-@dataclass(frozen=True, slots=True)
-class BranchCall:
+class BranchCall(msgspec.Struct, frozen=True):
     """A branch as it was given."""
 
     name: str | None

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from pathlib import Path
 
-_OWN_FILES = f"{Path(__file__).parent.parent}{os.sep}"
-_STANDARD_LIBRARY = f"{Path(asyncio.__file__).parent.parent}{os.sep}"
+_OWN_FILES = f"{os.path.dirname(os.path.dirname(__file__))}{os.sep}"
+_STANDARD_LIBRARY = f"{os.path.dirname(os.path.dirname(asyncio.__file__))}{os.sep}"
 _INSTALLED = f"{os.sep}site-packages{os.sep}"
 
 

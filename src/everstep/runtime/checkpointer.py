@@ -8,9 +8,9 @@ that a short step costs one round trip.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from everstep.client.api import Checkpointed, DurableClient
@@ -59,7 +59,7 @@ class Checkpointer:
         self._urgent = False
         self._lingering: asyncio.TimerHandle | None = None
         self._in_flight: asyncio.Task[Checkpointed] | None = None
-        self._session = token_hex(8)
+        self._session = os.urandom(8).hex()
         self.calls = 0
         self.closed = False
 
@@ -90,24 +90,31 @@ class Checkpointer:
 
     def flush_soon(self) -> None:
         """Send what is queued (nothing: an empty checkpoint, to learn what changed) at the end of this turn of the host's loop."""
-        if self._lingering is not None:
-            self._lingering.cancel()
-            self._lingering = None
+        self._stop_lingering()
         if not self._urgent:
             self._urgent = True
             if self._in_flight is None:
                 self._host.call_soon(self._flush)
 
+    def flush(self) -> None:
+        """The same, at once. Called when nothing is in flight."""
+        self._stop_lingering()
+        self._urgent = True
+        self._flush()
+
     def close(self) -> None:
         """Send nothing any more. A call in flight ends by itself; its answer is not looked at."""
         self.closed = True
         self._queue.clear()
+        self._stop_lingering()
+
+    def _stop_lingering(self) -> None:
         if self._lingering is not None:
             self._lingering.cancel()
             self._lingering = None
 
     def _flush(self) -> None:
-        if self.closed or self._in_flight is not None:
+        if self.closed or self._in_flight is not None or not self._urgent:
             return
         self._urgent = False
         if self._one_at_a_time:
@@ -120,10 +127,7 @@ class Checkpointer:
         call = self._checkpoint(batch)
         task = spawn(self._host, call if self._reporter is None else self._reporter.checkpoint(batch, call))
         self._in_flight = task
-        if task.done():
-            self._answered(task)
-        else:
-            task.add_done_callback(self._answered)
+        task.add_done_callback(self._answered)
 
     async def _checkpoint(self, batch: list[OperationUpdate]) -> Checkpointed:
         try:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeAlias, cast
+
+from msgspec import Struct
 
 from everstep.errors import ChildContextError, OperationError, ServiceError
 from everstep.failures import describe, restore
@@ -24,8 +25,7 @@ Body: TypeAlias = Callable[[Node], Awaitable[object]]
 """User code that runs over a context of its own, given that context's node."""
 
 
-@dataclass(slots=True)
-class ContextCall:
+class ContextCall(Struct):
     """A context operation as it was called. error: the class that a recorded failure of it is raised as."""
 
     operation_id: str

@@ -60,7 +60,7 @@ class Engine:
     """One execution, from its first invocation in this process until it ends or is dropped."""
 
     notes_new = False
-    """Whether `recorded` is asked about operations that are not, too."""
+    """Whether `recorded` is asked about every operation, also about those that are not and those that are as they were asked for."""
 
     def __init__(
         self,
@@ -256,14 +256,10 @@ class Engine:
         """
         record = self.journal.operations.get(operation_id)
         if record is not None and record.status in TERMINAL and record.status != "CANCELLED":
-            self._progress.pass_by(operation_id)
-            if is_early and self._durability == "pipelined" and self._is_sequential(awaiting=0) and not self.loop.has_ready:
-                return record
-            key = self.journal.key(record)
-            if not self.loop.has_ready and self._deliveries.passes(key):
+            if self.passes(record, is_early=is_early):
                 return record
             future = self.loop.create_future()
-            self._deliveries.add(key, future, record)
+            self._deliveries.add(self.journal.key(record), future, record)
         else:
             future = self.loop.create_future()
             self._awaiting.setdefault(operation_id, []).append(future)
@@ -278,6 +274,15 @@ class Engine:
             raise
         assert isinstance(answer, Operation)
         return answer
+
+    def passes(self, record: Operation, *, is_early: bool = False) -> bool:
+        """Whether a recorded end is handed out at once: its turn is now. is_early: see `outcome`."""
+        self._progress.pass_by(record.id)
+        if self.loop.has_ready:
+            return False
+        if is_early and self._durability == "pipelined" and self._is_sequential(awaiting=0):
+            return True
+        return self._deliveries.passes(self.journal.key(record))
 
     def deliver_early(self, update: OperationUpdate) -> None:
         """Let a pipelined handler go on with a step's result while its record is under way, if nothing else could come first."""
@@ -558,7 +563,7 @@ class Engine:
                 self._finished.set_result("done")
         elif self._running or not self.checkpointer.is_idle:
             if not self._running and self.checkpointer.in_flight is None:
-                self.checkpointer.flush_soon()
+                self.checkpointer.flush()  # nothing that could join it is under way
             if self._running:
                 self._alarm.set(self.host, self.checkpointer.flush_soon)
         elif any(self._is_pending(operation_id) for operation_id in self._awaiting):

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
-from dataclasses import dataclass
 from inspect import CO_COROUTINE, isawaitable, iscoroutinefunction
 from random import random
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
 
 from everstep.errors import PayloadTooLarge, ServiceError, StepInterrupted, StepTimeout, UsageError
 from everstep.failures import describe
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from everstep.plugins.api import AttemptStartInfo, FunctionOutcome
 
 
-@dataclass(slots=True)
-class StepCall:
+class StepCall(Struct):
     """A step as it was called. timeout: seconds per attempt."""
 
     operation_id: str
@@ -45,8 +45,7 @@ class StepCall:
     sub_type: str = "Step"
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(Struct, frozen=True):
     """A body's result that has been written already, where that does not hold up the loop."""
 
     text: str

@@ -54,6 +54,14 @@ class Callback(Generic[T]):
         return self.result().__await__()
 
 
+async def recorded_step(engine: Engine, record: Operation, serdes: Serdes[object], *, is_early: bool) -> object:
+    """A step whose end is recorded already: what a replay consists of."""
+    engine.unawaited.pop(record.id, None)
+    if not engine.passes(record, is_early=is_early):
+        await engine.outcome(record.id, None, is_early=is_early)
+    return step_value(engine, record, serdes, StepError)
+
+
 async def step(engine: Engine, call: StepCall) -> object:
     engine.unawaited.pop(call.operation_id, None)
     recorded = engine.journal.operations.get(call.operation_id)
@@ -63,15 +71,17 @@ async def step(engine: Engine, call: StepCall) -> object:
     else:
         live = LiveStep(engine, call, contextvars.copy_context())
         recorded = await engine.outcome(call.operation_id, live.begin)
-    return step_value(engine, recorded, call, StepError)
+    return step_value(engine, recorded, call.serdes, StepError)
 
 
-def step_value(engine: Engine, recorded: Operation, call: StepCall, error: type[OperationError]) -> object:
+def step_value(engine: Engine, recorded: Operation, serdes: Serdes[object], error: type[OperationError]) -> object:
     """The recorded result. Raises the recorded error, as `error`."""
     details = recorded.step_details
     if recorded.status == "SUCCEEDED":
         text = details.result if details is not None else None
-        return None if text is None else call.serdes.deserialize(engine.texts.read(text, call.operation_id))
+        if text is None:
+            return None
+        return serdes.deserialize(engine.texts.read(text, recorded.id) if text[:1] == "{" else text)
     raise restore(details.error if details is not None else None, error)
 
 
@@ -83,7 +93,7 @@ async def condition(engine: Engine, call: StepCall, strategy: Poll[object] | Pol
     else:
         live = LiveCondition(engine, call, contextvars.copy_context(), strategy, within_s)
         recorded = await engine.outcome(call.operation_id, live.begin)
-    return step_value(engine, recorded, call, WaitForConditionError)
+    return step_value(engine, recorded, call.serdes, WaitForConditionError)
 
 
 async def wait_until(engine: Engine, operation_id: str, parent_id: str | None, name: str | None, when_s: float) -> None:
