@@ -21,24 +21,28 @@ _WITH_TIMES: Final = ("StepDetails", "WaitDetails")
 def read_state(state: object, *, ms_per_unit: int) -> ExecutionState:
     """A page of operations. ms_per_unit: of timestamps that are plain numbers; 1000 if they are seconds. Raises msgspec.ValidationError."""
     tidy = _tidied(state, ms_per_unit)
-    if isinstance(tidy, dict) and isinstance(tidy.get("Operations"), list):
-        tidy["Operations"] = [_operation(one, ms_per_unit) for one in cast("list[object]", tidy["Operations"])]
+    if tidy is None:
+        return msgspec.convert(state, ExecutionState)
+    operations = tidy.get("Operations")
+    if isinstance(operations, list):
+        tidy["Operations"] = [_operation(one, ms_per_unit) for one in cast("list[object]", operations)]
     return msgspec.convert(tidy, ExecutionState)
 
 
 def _operation(operation: object, ms_per_unit: int) -> object:
     tidy = _tidied(operation, ms_per_unit)
-    if isinstance(tidy, dict):
-        for name in _WITH_TIMES:
-            if name in tidy:
-                tidy[name] = _tidied(tidy[name], ms_per_unit)
+    if tidy is None:
+        return operation
+    for name in _WITH_TIMES:
+        if name in tidy:
+            tidy[name] = _tidied(tidy[name], ms_per_unit) or tidy[name]
     return tidy
 
 
-def _tidied(members: object, ms_per_unit: int) -> object:
-    """A JSON object with the timestamps among its members in milliseconds, and without the members that are null."""
+def _tidied(members: object, ms_per_unit: int) -> dict[str, object] | None:
+    """A JSON object with the timestamps among its members in milliseconds, and without members that are null; None if it is none."""
     if not isinstance(members, Mapping):
-        return members
+        return None
     return {
         name: _to_ms(value, ms_per_unit) if name in _TIMES else value
         for name, value in cast("Mapping[str, object]", members).items()
