@@ -36,9 +36,10 @@ test-all: ## Run the tests on every interpreter of PYTHONS that this machine has
 	done; \
 	test -n "$$found" || { echo 'none of PYTHONS is on this machine: $(PYTHONS)' >&2; exit 1; }
 
-lint: $(READY) ## Check style and formatting
+lint: $(READY) ## Check style and formatting, and that our own handlers replay
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/everstep lint examples bench tests/conformance
 
 format: $(READY) ## Write the formatting that lint asks for, and the fixes that are safe
 	$(BIN)/ruff check --fix

@@ -18,7 +18,7 @@ ROOT: Final = Path(__file__).parent.parent
 SOURCE: Final = ROOT / "src" / "everstep"
 
 PURE: Final = (
-    *("protocol", "replay", "operations", "service.machine", "retry", "polling", "durations"),
+    *("lint", "protocol", "replay", "operations", "service.machine", "retry", "polling", "durations"),
     *("server.access.roles", "server.access.worker_tokens", "server.access.exposure"),
 )
 # fmt: off
@@ -39,6 +39,7 @@ MAY_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
     "retry": ("durations", "errors", "protocol"),
     "polling": ("durations", "errors", "protocol", "retry"),
     "serdes": ("errors",),
+    "lint": ("errors", "lint"),
     "failures": ("errors", "protocol"),
     "operations": (*BASICS, "operations", "protocol", "replay"),
     # context: only to hand a child's body one of its own

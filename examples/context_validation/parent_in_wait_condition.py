@@ -25,7 +25,7 @@ async def make_tea(event: int, ctx: DurableContext) -> list[str]:
     poll = Poll.fixed(is_hot, timedelta(minutes=1))
 
     async def wrong(child: DurableContext) -> int:
-        return await ctx.wait_for_condition(temperature, event, poll=poll)
+        return await ctx.wait_for_condition(temperature, event, poll=poll)  # everstep: allow[EVS016] it is shown that it is refused
 
     async def right(child: DurableContext) -> int:
         return await child.wait_for_condition(temperature, event, poll=poll)

@@ -18,6 +18,8 @@ Where that does not say enough, a comment stands in the line above the block, in
     <!-- snippet: after -->                    what it became, over the last `before`: executions under way go on with it
     <!-- snippet: refused -->                  the same, but a ReplayMismatch
     <!-- snippet: theirs -->                   another SDK's code: it need only be Python
+    <!-- snippet: reported -->             the linter reports what is marked, see tests/lint/test_rules_page.py
+    <!-- snippet: clean -->                the linter reports nothing
 
 A block that can't run is not Python for us: leave the word `python` out of its fence.
 """
@@ -33,7 +35,9 @@ from typing import Final, Literal, TypeAlias, cast, get_args
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-Kind: TypeAlias = Literal["program", "definitions", "run", "handler", "raises", "service", "before", "after", "refused", "theirs"]
+Kind: TypeAlias = Literal[
+    "program", "definitions", "run", "handler", "raises", "service", "before", "after", "refused", "theirs", "reported", "clean"
+]
 _MARK: Final = "<!-- snippet: "
 
 

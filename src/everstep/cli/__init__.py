@@ -1,1 +1,1 @@
-"""The `everstep` command: one module per family of commands."""
+"""The `everstep` command: one module per command."""

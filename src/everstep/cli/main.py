@@ -6,14 +6,18 @@ import sys
 
 
 def main() -> None:
-    """The entry point. Its libraries are an extra, so that the SDK stays small."""
+    """The entry point. The libraries of most commands are an extra, so that the SDK stays small; `lint` needs none."""
+    if sys.argv[1:2] == ["lint"]:
+        from everstep.cli.lint import lint
+
+        sys.exit(lint(sys.argv[2:]))
     try:
-        from everstep.cli.server import app
+        from everstep.cli.app import run
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.partition(".")[0] in ("typer", "starlette", "uvicorn"):
             sys.exit(f"the everstep command needs {error.name}, which is not installed: pip install 'everstep[server]'")
         raise
-    app()
+    run()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,37 @@
+"""EVS021: a body that is called instead of given."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+from everstep.lint.dialects import Runs
+from everstep.lint.program import Program, argument, name_of
+from everstep.lint.rule import Report, Rule
+from everstep.lint.scopes import FunctionNode
+
+
+def check(program: Program) -> Iterator[Report]:
+    for call, operation in program.operations.items():
+        takes = operation.kind.dialect.operations.get(operation.method)
+        if takes is None or takes.runs is Runs.AS_CHILDREN:
+            continue
+        given = argument(call, takes.place, takes.name)
+        if not isinstance(given, ast.Call):
+            continue
+        called = program.called(given)
+        if called and all(isinstance(one, ast.AsyncFunctionDef) and not _is_generator(one) for one in called):
+            name = name_of(called[0])
+            yield Report(
+                given,
+                f"`{operation.written}` is given what `{name}(…)` returns, a coroutine; it takes the function and calls it itself, "
+                f"for each attempt anew: write `{operation.written}({name}, …)`, with the arguments behind it",
+            )
+
+
+def _is_generator(function: FunctionNode) -> bool:
+    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(function))
+
+
+RULE: Final = Rule("EVS021", "called-body", "an operation is given a coroutine instead of a function", check)
