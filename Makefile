@@ -4,6 +4,7 @@ PYTHON ?= python3
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14
 VENV ?= .venv
 ARGS ?=
+EFFORT ?= 30
 HARNESS ?= ../shared/conformance
 
 BIN := $(VENV)/bin
@@ -13,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format types bench conformance clean
+.PHONY: help setup demo test test-all fuzz lint format types bench conformance clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,6 +49,9 @@ format: $(READY) ## Write the formatting that lint asks for, and the fixes that 
 types: $(READY) ## Check types, twice: mypy and pyright
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+fuzz: $(READY) ## Run the randomised tests of the service and its HTTP API for EFFORT times as long as test does
+	EVERSTEP_EFFORT=$(EFFORT) $(BIN)/python -m pytest --timeout 0 tests/fuzz tests/service/test_same_on_every_store.py $(ARGS)
 
 conformance: $(READY) ## Run the published conformance requirements; HARNESS is the directory of run_conformance.py
 	$(BIN)/python -m tests.conformance.run $(HARNESS) $(ARGS)

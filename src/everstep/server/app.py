@@ -87,7 +87,15 @@ def create_app(backend: Backend, gate: Gate) -> Starlette:
     async def api(request: Request) -> Response:
         return await _answered(backend, gate, request)
 
-    return Starlette(routes=[*operating_routes(backend), Route("/{path:path}", api, methods=list(METHODS))])
+    async def no_such_operation(request: Request, error: Exception) -> Response:
+        refused = _refusal(ApiError("UnknownOperationException", f"There is no operation {request.method} {request.scope['path']}"))
+        refused.headers["x-amzn-requestid"] = str(uuid.uuid4())
+        return refused
+
+    return Starlette(
+        exception_handlers={404: no_such_operation, 405: no_such_operation},
+        routes=[*operating_routes(backend), Route("/{path:path}", api, methods=list(METHODS))],
+    )
 
 
 async def _answered(backend: Backend, gate: Gate, request: Request) -> Response:

@@ -97,7 +97,7 @@ class RemoteDurable:
         )
         try:
             return _output(answer)
-        except (msgspec.DecodeError, UnicodeEncodeError):
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             return _unusual(answer)
 
 
@@ -119,7 +119,7 @@ def _unusual(answer: str) -> InvocationOutput:
     """Raises FunctionError if the answer is a function's error that its runtime did not mark as one."""
     try:
         found: object = msgspec.json.decode(answer)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         found = answer
     if isinstance(found, dict) and "errorType" in found and "Status" not in found:
         raise FunctionError(read_function_error(cast("dict[str, object]", found)))

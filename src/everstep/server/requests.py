@@ -24,6 +24,10 @@ T = TypeVar("T")
 DEFAULT_PAGE: Final = 100
 LARGEST_PAGE: Final = 1000
 MAX_ARN: Final = 1024
+MAX_DEPTH: Final = 100
+"""Of nested JSON. Nothing in the API comes near it."""
+MOMENTS_MS: Final = range(-62_135_596_800_000, 253_402_300_800_000)
+"""The years 1 to 9999."""
 EXECUTION_ARN: Final = re.compile(
     r"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\d{12}:function:[a-zA-Z0-9_-]+:(?:\$LATEST(?:\.PUBLISHED)?|[0-9]+)"
     r"/durable-execution/[a-zA-Z0-9_-]+/[a-zA-Z0-9_-]+"
@@ -66,17 +70,17 @@ class Call(Struct, frozen=True, kw_only=True):
             raise malformed(f"'{value}' can not be converted to Boolean")
         return value.lower() == "true"
 
-    def page_size(self) -> int:
+    def page_size(self, *, default: int = DEFAULT_PAGE, least: int = 0, most: int = LARGEST_PAGE) -> int:
         """MaxItems; absent and 0 mean the default. Raises Rejected or ApiError."""
         value = self.text("MaxItems")
         if value is None or value == "":
-            return DEFAULT_PAGE
-        if not re.fullmatch(r"[+-]?\d{1,18}", value):
+            return default
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", value):
             raise malformed(f"'{value}' can not be converted to Integer")
         violations = Violations()
-        violations.range("maxItems", int(value), 0, LARGEST_PAGE)
+        violations.range("maxItems", int(value), least, most)
         violations.reject()
-        return int(value) or DEFAULT_PAGE
+        return int(value) or default
 
     def moment(self, name: str) -> int | None:
         """A timestamp in ms since the epoch. Raises ApiError."""
@@ -84,18 +88,25 @@ class Call(Struct, frozen=True, kw_only=True):
         if value is None or value == "":
             return None
         try:
-            return round(float(value) * 1000)
+            moment = _milliseconds(value)
         except (ValueError, OverflowError):
-            pass
-        try:
-            moment = datetime.fromisoformat(value)
-            return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-        except (ValueError, OverflowError):
-            raise malformed(f"'{value}' can not be converted to Date") from None
+            moment = None
+        if moment is None or moment not in MOMENTS_MS:  # a range looks for None in all of it
+            raise malformed(f"'{value}' can not be converted to Date")
+        return moment
 
     def members(self, kind: type[T]) -> T:
         """The body as a shape; an empty one has no members. Members that are null count as absent. Raises ApiError."""
         return read_members(self.body, kind)
+
+
+def _milliseconds(text: str) -> int:
+    """Of a number of seconds, or an ISO 8601 timestamp. Raises ValueError or OverflowError."""
+    try:
+        return round(float(text) * 1000)
+    except ValueError:
+        moment = datetime.fromisoformat(text)
+        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def parse_query(query: str) -> Mapping[str, Sequence[str]]:
@@ -132,13 +143,16 @@ def converted(members: object, kind: type[T]) -> T:
         raise malformed(f"The request body cannot be read: {error}") from None
 
 
-def without_nulls(value: object) -> object:
-    """JSON without members that are null, which count as absent."""
+def without_nulls(value: object, depth: int = MAX_DEPTH) -> object:
+    """JSON without members that are null, which count as absent. Raises ApiError if it is nested deeper than `depth`."""
+    if not isinstance(value, dict | list):
+        return value
+    if not depth:
+        raise malformed(f"The request body cannot be read: it is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, dict):
-        return {name: without_nulls(member) for name, member in cast("dict[str, object]", value).items() if member is not None}
-    if isinstance(value, list):
-        return [without_nulls(member) for member in cast("list[object]", value)]
-    return value
+        members = cast("dict[str, object]", value).items()
+        return {name: without_nulls(member, depth - 1) for name, member in members if member is not None}
+    return [without_nulls(member, depth - 1) for member in cast("list[object]", value)]
 
 
 def read_error(body: bytes) -> ErrorObject | None:

@@ -148,7 +148,7 @@ def _reported(request: Request, body: bytes) -> ErrorObject:
     kind = request.headers.get("lambda-runtime-function-error-type")
     try:
         error = read_function_error(msgspec.json.decode(body, type=dict[str, object]))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         error = ErrorObject(error_message=body.decode(errors="replace") or None)
     return error if error.error_type else msgspec.structs.replace(error, error_type=kind or "Runtime.Unknown")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from everstep.server.backend import Backend
 from everstep.server.catalog import Alias, Catalog, Function
 from everstep.server.errors import ApiError, invalid, not_found
 from everstep.server.references import ALIAS_NAME, LATEST, requested
-from everstep.server.requests import Call
+from everstep.server.requests import Call, read_object, without_nulls
 from everstep.server.routes.functions import paged
 from everstep.server.shapes import AliasConfiguration, AliasSettings, Routing, Tags
 from everstep.service.machine.validation import Violations
@@ -161,7 +161,7 @@ async def get_event_invoke(backend: Backend, call: Call) -> Answer:
 
 async def put_event_invoke(backend: Backend, call: Call) -> Answer:
     function = _function(backend, call.labels["FunctionName"])
-    members = call.members(dict[str, object])
+    members = cast("dict[str, object]", without_nulls(read_object(call.body)))
     if function.is_durable and members.get("DestinationConfig"):
         raise invalid("Destinations are not supported for durable functions.")
     modified = {"FunctionArn": backend.catalog.arn(function.name, LATEST), "LastModified": backend.now_ms() / 1000}

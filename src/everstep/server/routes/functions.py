@@ -41,6 +41,7 @@ from everstep.service.machine.validation import Violations
 MAX_TIMEOUT_S: Final = 5400
 DEFAULT_RETENTION_DAYS: Final = 14
 MAX_RETENTION_DAYS: Final = 90
+DEFAULT_LISTING: Final = 50
 LARGEST_LISTING: Final = 10_000
 _NOT_STORED: Final = frozenset(
     {"FunctionName", "Code", "Publish", "Tags", "Timeout", "DurableConfig", "TenancyConfig", "Description", "RevisionId", "DryRun"}
@@ -213,18 +214,13 @@ def configuration_of(catalog: Catalog, function: Function, version: Version, *, 
 
 def paged(backend: Backend, call: Call, member: str, items: Sequence[object]) -> Answer:
     """A page of a listing that is short enough to be kept whole."""
-    text = call.text("MaxItems") or "50"
-    if not text.isdecimal():
-        raise malformed(f"'{text}' can not be converted to Integer")
-    violations = Violations()
-    violations.range("maxItems", int(text), 1, LARGEST_LISTING)
-    violations.reject()
+    size = call.page_size(default=DEFAULT_LISTING, least=1, most=LARGEST_LISTING)
     listing = (member, tuple(call.labels.values()))
     start = 0
     if marker := call.text("Marker"):
         position = markers.read(marker, listing, backend.now_ms())
         start = position[0] if len(position) == 1 and isinstance(position[0], int) else 0
-    end = start + int(text)
+    end = start + size
     answer: dict[str, object] = {member: items[start:end]}
     if end < len(items):
         answer["NextMarker"] = markers.write(listing, [end], backend.now_ms())
