@@ -294,3 +294,11 @@ def test_tenants_are_named_where_a_function_isolates_them_and_nowhere_else(clien
         with pytest.raises(ClientError) as error:
             client.invoke(FunctionName=function, Payload=b"1", **tenant)
         assert refusal(error)[0] == "InvalidParameterValueException"
+
+
+@pytest.mark.parametrize("path", ["/2015-03-31/functions/plain/invocations", "/runtime/pulled/2018-06-01/runtime/init/error"])
+def test_a_web_page_from_elsewhere_cannot_use_the_browser_to_call_a_server_without_credentials(server: Running, path: str) -> None:
+    status, headers, _ = server.request("POST", path, b"{}", {"Origin": "https://example.com", "Content-Type": "text/plain"})
+
+    assert (status, headers["x-amzn-errortype"]) == (403, "AccessDeniedException")
+    assert server.request("POST", path, b"{}", {"Origin": "http://localhost:3000"})[0] < 300

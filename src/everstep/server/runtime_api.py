@@ -55,7 +55,7 @@ def admit(gate: Gate, request: Request) -> Proof:
     if found["token"] is None:
         return gate.admit(request, RUNTIME_API)
     reference = parse(found["function"])
-    return gate.admit_worker(found["token"], "" if reference is None else reference.name, RUNTIME_API)
+    return gate.admit_worker(request, found["token"], "" if reference is None else reference.name, RUNTIME_API)
 
 
 async def answer(backend: Backend, request: Request, body: bytes) -> Response:

@@ -87,7 +87,8 @@ async def serving(
     service = Service(store, functions=catalog, rules=rules, grace=grace_s)
     backend = Backend(service, catalog, allow_unqualified=allow_unqualified)
     own_key = worker_key() if keys else None
-    app = create_app(backend, Gate([*keys, *([own_key] if own_key else ())], backend.now_ms))
+    gate = Gate([*keys, *([own_key] if own_key else ())], backend.now_ms, is_private=not without_credentials)
+    app = create_app(backend, gate)
     with ExitStack() as listeners:
         listener = listeners.enter_context(_listening(host, port))
         address = own_address = _address(host, listener)

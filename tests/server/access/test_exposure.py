@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from everstep.errors import UsageError
-from everstep.server.access.exposure import check_exposure
+from everstep.server.access.exposure import check_exposure, is_of_this_machine
 
 OPEN = ["", "0.0.0.0", "::", "10.1.2.3", "192.168.0.1", "example.com", "::ffff:10.0.0.1"]
 PRIVATE = ["127.0.0.1", "127.1.2.3", "::1", "localhost"]
@@ -26,3 +26,15 @@ def test_another_address_needs_credentials_or_a_word(host: str) -> None:
 def test_both_at_once_is_a_mistake() -> None:
     with pytest.raises(UsageError, match="contradict"):
         check_exposure("127.0.0.1", has_keys=True, without_credentials=True)
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1", "https://[::1]:9000"])
+def test_a_page_of_this_machine_is_no_stranger(origin: str) -> None:
+    assert is_of_this_machine(origin)
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://example.com", "http://localhost.example.com", "null", "", "http://10.0.0.1:9000", "file://", "http://a@localhost"]
+)
+def test_other_pages_are(origin: str) -> None:
+    assert not is_of_this_machine(origin)

@@ -1,14 +1,19 @@
 """Whether a server may listen where it is told to.
 
 Rule: pure. Without keys, whoever reaches the port can do everything, so it is for this machine alone unless somebody says
-in so many words that it is not.
+in so many words that it is not. A browser on this machine reaches it in the name of any web page, so pages from elsewhere
+are strangers too.
 """
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
+from typing import Final
 
 from everstep.errors import UsageError
+
+_ORIGIN: Final = re.compile(r"https?://(?P<host>\[[^]]+\]|[^:/]+)(?::[0-9]+)?")
 
 
 def is_loopback(host: str) -> bool:
@@ -17,6 +22,12 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_of_this_machine(origin: str) -> bool:
+    """Whether a web page was served by this machine. origin: as browsers send it with what its scripts ask."""
+    found = _ORIGIN.fullmatch(origin)
+    return found is not None and is_loopback(found["host"].strip("[]"))
 
 
 def check_exposure(host: str, *, has_keys: bool, without_credentials: bool) -> None:

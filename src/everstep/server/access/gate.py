@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from starlette.requests import Request
 
+from everstep.server.access.exposure import is_of_this_machine
 from everstep.server.access.keys import AccessKey
 from everstep.server.access.roles import may_call
 from everstep.server.access.signature import Received, check_claim, check_signature, read_claim
@@ -24,20 +25,19 @@ _INVALID_TOKEN: Final = "The security token included in the request is invalid"
 
 
 class Gate:
-    """keys: that are known; without any, everybody may do everything. now_ms: since the epoch."""
+    """keys: that are known; without any, everybody who reaches the server may do everything. now_ms: since the epoch.
 
-    def __init__(self, keys: Iterable[AccessKey], now_ms: Callable[[], int]) -> None:
+    is_private: only this machine is meant to reach it.
+    """
+
+    def __init__(self, keys: Iterable[AccessKey], now_ms: Callable[[], int], *, is_private: bool) -> None:
         self._keys = {key.access_key_id: key for key in keys}
-        self._now_ms = now_ms
-
-    @property
-    def is_open(self) -> bool:
-        return not self._keys
+        self._now_ms, self._is_private = now_ms, is_private
 
     def admit(self, request: Request, operation: str) -> Proof:
         """Whether who the request claims to be may call the operation. Raises ApiError."""
-        if self.is_open:
-            return _proven
+        if not self._keys:
+            return self._admit_anybody(request)
         received = _received(request)
         claim = read_claim(received)
         key = self._key(claim.access_key_id)
@@ -47,14 +47,22 @@ class Gate:
         _authorize(key, operation)
         return lambda body: check_signature(claim, received, body, key.secret_access_key)
 
-    def admit_worker(self, token: str, function: str, operation: str) -> Proof:
+    def admit_worker(self, request: Request, token: str, function: str, operation: str) -> Proof:
         """The same for a worker that shows a token for a function. Raises ApiError."""
-        if self.is_open:
-            return _proven
+        if not self._keys:
+            return self._admit_anybody(request)
         key = self._key(key_of_worker_token(token))
         if not is_worker_token(token, key.access_key_id, key.secret_access_key, function):
             raise ApiError("UnrecognizedClientException", f"{_INVALID_TOKEN}: it is not the worker token of {function}")
         _authorize(key, operation)
+        return _proven
+
+    def _admit_anybody(self, request: Request) -> Proof:
+        origin = request.headers.get("origin")
+        if self._is_private and origin is not None and not is_of_this_machine(origin):
+            raise ApiError(
+                "AccessDeniedException", f"The web page at {origin} is none of this machine's, and this server has no credentials"
+            )
         return _proven
 
     def _key(self, access_key_id: str) -> AccessKey:
