@@ -17,6 +17,7 @@ from everstep.failures import describe
 from everstep.protocol.ids import execution_id
 from everstep.protocol.limits import MAX_RESULT_SYNC
 from everstep.protocol.shapes import InvocationOutput, Operation, OperationUpdate
+from everstep.runtime.arrival import Arrival, MappingState, news_for, on_lambda
 from everstep.serdes import Serdes, parameter_annotation, result_serdes, serdes_for
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from everstep.plugins.api import Plugin
     from everstep.plugins.hooks import Hooks
     from everstep.replay.journal import Journal
-    from everstep.runtime.arrival import Arrival
     from everstep.runtime.engine import Durability, Engine
     from everstep.runtime.reporter import Reporter
     from everstep.runtime.texts import Texts
@@ -109,8 +109,6 @@ class DurableHandler(Generic[I, O]):
 
     async def run_event(self, state: EventState, client: DurableClient, lambda_context: object = None) -> InvocationOutput:
         """One invocation, from the event that Lambda brings. Raises what made it fail, if trying again may help."""
-        from everstep.runtime.arrival import on_lambda
-
         return await self._run(on_lambda(state.arn, state.checkpoint_token, state, lambda_context), client)
 
     # -- services --------------------------------------------------------------
@@ -133,8 +131,6 @@ class DurableHandler(Generic[I, O]):
 
     async def invoke(self, invocation: Invocation, client: DurableClient) -> InvocationOutput:
         """One invocation by a service in this process. Raises what made it fail, if trying again may help."""
-        from everstep.runtime.arrival import Arrival, MappingState
-
         state = MappingState(invocation.operations, invocation.updated_operation_ids)
         request_id, trace_header = invocation.request_id, invocation.trace_header
         return await self._run(Arrival(invocation.arn, invocation.checkpoint_token, state, request_id, trace_header), client)
@@ -153,8 +149,6 @@ class DurableHandler(Generic[I, O]):
     # -- one invocation --------------------------------------------------------
 
     async def _run(self, arrival: Arrival, client: DurableClient) -> InvocationOutput:
-        from everstep.runtime.arrival import news_for
-
         engine = self._parked.pop(arrival.arn, None)
         news: Sequence[Operation] | None = None
         if engine is not None:
@@ -236,12 +230,10 @@ class DurableHandler(Generic[I, O]):
 
     async def _invoked(self, engine: Engine, arrival: Arrival, client: DurableClient, news: Sequence[Operation] | None) -> InvocationOutput:
         """news: what changed since the engine was parked; None if it starts."""
-        import asyncio
-
-        from everstep.context import DurableContext
-
         program: Coroutine[object, object, str] | None = None
         if news is None:
+            from everstep.context import DurableContext
+
             try:
                 event = self._event(engine.journal.operations[execution_id(engine.arn)])
             except UsageError as error:
@@ -264,6 +256,8 @@ class DurableHandler(Generic[I, O]):
             return _failed_or_raise(error)
         finally:
             if engine.has_running:  # cancelled step bodies get a turn to clean up: on Lambda the loop stands still from now on
+                import asyncio
+
                 await asyncio.sleep(0)
 
     async def _program(self, event: I, context: DurableContext) -> str:

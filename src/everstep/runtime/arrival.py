@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from everstep.client.api import DurableClient
 from everstep.protocol.shapes import TERMINAL, Operation
@@ -58,8 +59,7 @@ class MappingState:
         return dict(self._operations)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """One invocation, whoever brings it. lambda_context: what Lambda hands over; None in other homes."""
 
     arn: str

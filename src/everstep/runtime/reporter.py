@@ -80,22 +80,23 @@ class Reporter:
         self._recorded_before = journal.count
         self._unacknowledged.clear()
         moved = {operation.id: self._info(operation) for operation in updated if operation.type != "EXECUTION"}
-        details = execution.execution_details
-        self._invocation = InvocationStartInfo(
-            execution_arn=self._arn,
-            function_name=self._function_name,
-            request_id=arrival.request_id,
-            trace_header=arrival.trace_header,
-            is_first_invocation=len(recorded) == 1,
-            is_continued=news is not None,
-            replayed_operations=self._to_be_replayed() if news is None else 0,
-            execution_start_time=_instant(execution.start_timestamp),
-            execution_input=details.input_payload if details is not None else None,
-            start_time=self._now(),
-            operations=_All(journal, self._info),
-            updated_operations=moved,
-        )
-        hooks.invocation_start.tell(self._invocation)
+        if hooks.invocation_start or hooks.invocation_end:
+            details = execution.execution_details
+            self._invocation = InvocationStartInfo(
+                execution_arn=self._arn,
+                function_name=self._function_name,
+                request_id=arrival.request_id,
+                trace_header=arrival.trace_header,
+                is_first_invocation=len(recorded) == 1,
+                is_continued=news is not None,
+                replayed_operations=self._to_be_replayed() if news is None else 0,
+                execution_start_time=_instant(execution.start_timestamp),
+                execution_input=details.input_payload if details is not None else None,
+                start_time=self._now(),
+                operations=_All(journal, self._info),
+                updated_operations=moved,
+            )
+            hooks.invocation_start.tell(self._invocation)
         if hooks.operation_start:
             for operation in self._open(under_way):
                 hooks.operation_start.tell(self._info(operation))
