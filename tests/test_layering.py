@@ -45,6 +45,7 @@ MAY_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
     # context: only to hand a child's body one of its own
     "stages": ("client.refusal", "errors", "protocol", "stages"),
     "plugins": ("errors", "plugins", "protocol"),
+    "otel": ("__init__", "errors", "otel", "plugins", "protocol"),  # the package itself: for its version
     "official_envelope": ("protocol", "errors", "stages"),
     "runtime": (
         *BASICS,

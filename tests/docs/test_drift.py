@@ -140,7 +140,7 @@ def test_every_method_of_a_service_is_in_the_page_on_running(name: str) -> None:
 def test_the_names_that_the_pages_give_to_everstep_are_there() -> None:
     named = set(re.findall(r"(?<![\w./`])everstep\.(\w+)", ALL_CODE)) - {"handler"}  # a logger's name
 
-    packages = {"errors", "plugins", "server", "service", "stages", "testing"}
+    packages = {"errors", "otel", "plugins", "server", "service", "stages", "testing"}
     assert {name for name in named if not hasattr(everstep, name)} - packages == set()
 
 
