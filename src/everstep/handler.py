@@ -17,7 +17,7 @@ from everstep.failures import describe
 from everstep.protocol.ids import execution_id
 from everstep.protocol.limits import MAX_RESULT_SYNC
 from everstep.protocol.shapes import InvocationOutput, Operation, OperationUpdate
-from everstep.runtime.arrival import Arrival, MappingState, news_for, on_lambda
+from everstep.runtime.arrival import Arrival, MappingState, by_runtime, news_for
 from everstep.serdes import Serdes, parameter_annotation, result_serdes, serdes_for
 
 if TYPE_CHECKING:
@@ -104,12 +104,16 @@ class DurableHandler(Generic[I, O]):
             pass
         else:
             raise UsageError("a Lambda handler was called inside a running event loop: await `handler.invoke(...)` there instead")
-        run = self.run_event(EventState(event), self._lambda_client(), context)
+        state, client = EventState(event), self._lambda_client()
+        run = self._run(by_runtime(state.arn, state.checkpoint_token, state, context, is_alone=True), client)
         return write_output(host_loop().run_until_complete(run))
 
     async def run_event(self, state: EventState, client: DurableClient, lambda_context: object = None) -> InvocationOutput:
-        """One invocation, from the event that Lambda brings. Raises what made it fail, if trying again may help."""
-        return await self._run(on_lambda(state.arn, state.checkpoint_token, state, lambda_context), client)
+        """One invocation, from the event that Lambda brings, on a loop that others share.
+
+        Raises what made it fail, if trying again may help.
+        """
+        return await self._run(by_runtime(state.arn, state.checkpoint_token, state, lambda_context, is_alone=False), client)
 
     # -- services --------------------------------------------------------------
 
@@ -240,8 +244,8 @@ class DurableHandler(Generic[I, O]):
                 engine.drop()
                 return InvocationOutput(status="FAILED", error=describe(error))
             program = self._program(event, DurableContext(engine, engine.root_scope.node))
-        engine.lambda_context = arrival.lambda_context
-        if arrival.lambda_context is not None:
+        engine.lambda_context, engine.is_alone = arrival.lambda_context, arrival.is_alone
+        if arrival.is_alone:
             _make_calls_directly(client, engine)
         try:
             outcome = await engine.run(client=client, token=arrival.token, program=program, news=news or ())

@@ -1,7 +1,8 @@
 """A logger for handler code: the standard library's, silent on replay, knowing where it stands.
 
 Rule: what a handler logged before is not logged again when it is replayed; a step's body always logs, for it runs only
-when it has not run before. No logger but our own is touched, and that one only on AWS Lambda, where it writes JSON lines.
+when it has not run before. No logger but our own is touched, and that one only on AWS Lambda and in workers, where it writes
+JSON lines.
 """
 
 from __future__ import annotations
@@ -80,10 +81,16 @@ def handler_logger() -> logging.Logger:
     """The logger that handler code writes to: `everstep.handler`, which users configure as any other."""
     logger = logging.getLogger("everstep.handler")
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ and not logger.handlers:
-        lines = logging.StreamHandler(sys.stdout)
-        lines.setFormatter(JsonLines())
-        logger.addHandler(lines)
-        logger.propagate = False
-        if logger.level == logging.NOTSET:
-            logger.setLevel(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "INFO"))
+        log_json_lines()
     return logger
+
+
+def log_json_lines() -> None:
+    """Have handlers log to standard output, a JSON line for each record, as on AWS Lambda."""
+    logger = logging.getLogger("everstep.handler")
+    lines = logging.StreamHandler(sys.stdout)
+    lines.setFormatter(JsonLines())
+    logger.addHandler(lines)
+    logger.propagate = False
+    if logger.level == logging.NOTSET:
+        logger.setLevel(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "INFO"))

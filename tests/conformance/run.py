@@ -1,95 +1,114 @@
 """Serves the handlers and runs the published requirements against them.
 
-    python -m tests.conformance.run HARNESS [its options …]
+    python -m tests.conformance.run [--functions KIND] [--store STORE] [--times N] [options of the harness …]
 
-HARNESS is the directory of run_conformance.py and the requirements. The suite's wheel is the one that --suite-wheel names, or
-`$DURABLE_CONFORMANCE_SUITE`, or is downloaded. Everything that is written goes to build/conformance.
+KIND is process, in-process, worker or all; STORE is sqlite, postgres or all.
+The harness is the directory of run_conformance.py and the requirements: $EVERSTEP_CONFORMANCE, or else ../shared/conformance.
+Everything that is written goes to build/conformance.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import importlib
-import json
-import os
-import pkgutil
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from everstep import DurableHandler
-from everstep.server.declared import function_of, read_functions
-from everstep.server.serving import serving
-from tests.conformance import handlers
+import msgspec
 
-BUILD: Final = Path("build/conformance")
-SUITE: Final = "aws-durable-execution-conformance-tests"
-EXECUTION_TIMEOUTS_S: Final = {"wait-minutes": 3700, "wait-hours": 7200}
-TENANTS: Final = "invoke-target-of-tenant"
+from tests.conformance.homes import KINDS, Kind, served, write_mapping
+from tests.conformance.suite import BUILD, HARNESS, wheel
 
-
-def handlers_by_name() -> Iterator[tuple[str, str, str | None]]:
-    """Each function's name, where it is, and its requirement."""
-    for module in pkgutil.iter_modules(handlers.__path__, f"{handlers.__name__}."):
-        suite = module.name.rsplit(".", 1)[-1].replace("_", "-")
-        for name, found in vars(importlib.import_module(module.name)).items():
-            if isinstance(found, DurableHandler):
-                requirement = (found.__doc__ or "").partition(":")[0] if found.__doc__ else None
-                yield f"{suite}-{name.replace('_', '-')}", f"{module.name}:{name}", requirement
+STORES: Final = ("sqlite", "postgres")
+JOBS: Final = 12
+"""Requirements at a time: most of them wait most of the time."""
 
 
-def declaration(name: str, target: str) -> dict[str, object]:
-    declared: dict[str, object] = {
-        "name": name,
-        "process": target,
-        "processes": 2,
-        "Timeout": 60,
-        "DurableConfig": {"ExecutionTimeout": EXECUTION_TIMEOUTS_S.get(name, 300)},
-    }
-    return declared | ({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}} if name == TENANTS else {})
+class Result(msgspec.Struct):
+    """What became of one requirement, as the harness reports it."""
+
+    id: str
+    status: str
+    description: str
+    errors: list[str]
 
 
-def write_files() -> None:
-    """The functions file of the server, and the mapping of the harness."""
-    found = list(handlers_by_name())
-    functions = [declaration(name, target) for name, target, _ in found]
-    (BUILD / "functions.json").write_text(json.dumps({"functions": functions}, indent=2))
-    mapping = {requirement: name for name, _, requirement in found if requirement is not None}
-    (BUILD / "mapping.json").write_text(json.dumps(mapping, indent=2))
+class Report(msgspec.Struct):
+    results: list[Result] = []  # the library copies it
 
 
-def suite_wheel() -> Path:
-    known = sorted(BUILD.glob("aws_durable_execution_conformance_tests-*.whl"))
-    if not known:
-        download = ["pip", "download", "--quiet", "--no-deps", "--python-version", "3.14", "--only-binary=:all:", "--dest", str(BUILD)]
-        subprocess.run([sys.executable, "-m", *download, SUITE], check=True)
-        known = sorted(BUILD.glob("aws_durable_execution_conformance_tests-*.whl"))
-    return known[-1]
+class Outcome(NamedTuple):
+    """code: the harness's."""
+
+    code: int
+    seconds: float
+    results: Sequence[Result]
+
+    def count(self, *statuses: str) -> int:
+        return sum(one.status in statuses for one in self.results)
 
 
-async def run(harness: Path, options: list[str]) -> int:
-    BUILD.mkdir(parents=True, exist_ok=True)
-    logs = BUILD / "logs"
-    shutil.rmtree(logs, ignore_errors=True)
-    logs.mkdir()
-    write_files()
-    functions = [function_of(one, default_timeout_s=300, logs=logs) for one in read_functions(BUILD / "functions.json")]
-    if "--suite-wheel" not in options and not os.environ.get("DURABLE_CONFORMANCE_SUITE"):
-        options = ["--suite-wheel", str(suite_wheel()), *options]
-    async with serving(f"sqlite:///{BUILD / 'store.db'}", functions, grace_s=1) as server:
-        command = [str(harness / "run_conformance.py"), "--endpoint-url", server.url, "--functions", str(BUILD / "mapping.json")]
-        command += ["--requirements", str(harness / "requirements"), "--logs-dir", str(logs), *options]
-        process = await asyncio.create_subprocess_exec(sys.executable, *command)
-        return await process.wait()
+@contextmanager
+def empty_store(name: str, place: Path) -> Generator[str]:
+    """The URL of a store with nothing in it."""
+    if name == "sqlite":
+        yield f"sqlite:///{place / 'store.db'}"
+        return
+    from tests.service.postgres import Server
+
+    server = Server()
+    try:
+        yield server.new_schema()
+    finally:
+        server.remove()
+
+
+async def run(kind: Kind, store: str, options: Sequence[str], place: Path) -> Outcome:
+    """Run the harness with these options against the handlers, served so. place: a directory for what is written, emptied first."""
+    shutil.rmtree(place, ignore_errors=True)
+    logs = place / "logs"
+    logs.mkdir(parents=True)
+    write_mapping(place / "mapping.json")
+    suite = wheel()
+    with empty_store(store, place) as url:
+        async with served(kind, url, logs) as server:
+            command = [str(HARNESS / "run_conformance.py"), "--endpoint-url", server.url, "--functions", str(place / "mapping.json")]
+            command += ["--suite-wheel", str(suite), "--requirements", str(HARNESS / "requirements"), "--logs-dir", str(logs)]
+            command += ["--report", "console", "json", "--report-file", str(place / "report"), "--jobs", str(JOBS), *options]
+            began = time.monotonic()
+            process = await asyncio.create_subprocess_exec(sys.executable, *command)
+            code = await process.wait()
+            seconds = time.monotonic() - began
+    report = place / "report.json"
+    return Outcome(code, seconds, msgspec.json.decode(report.read_bytes(), type=Report).results if report.exists() else ())
 
 
 def main() -> None:
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    sys.exit(asyncio.run(run(Path(sys.argv[1]), sys.argv[2:])))
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--functions", choices=(*KINDS, "all"), default="process")
+    parser.add_argument("--store", choices=(*STORES, "all"), default="sqlite")
+    parser.add_argument("--times", type=int, default=1)
+    chosen, options = parser.parse_known_args()
+    if not HARNESS.is_dir():
+        sys.exit(f"there is no harness at {HARNESS}: set EVERSTEP_CONFORMANCE to the directory of run_conformance.py")
+    table: list[str] = []
+    failed = False
+    for kind in KINDS:
+        for store in STORES:
+            if chosen.functions not in (kind, "all") or chosen.store not in (store, "all"):
+                continue
+            for _ in range(chosen.times):
+                outcome = asyncio.run(run(kind, store, options, BUILD / f"{kind}-{store}"))
+                failed |= outcome.code != 0
+                passed, bad, skipped = outcome.count("PASSED"), outcome.count("FAILED"), outcome.count("UNCOVERED", "NOT_IMPLEMENTED")
+                table.append(f"{kind:10}  {store:8}  {passed:3} passed  {bad:2} failed  {skipped:2} skipped  {outcome.seconds:4.0f} s")
+    print("\n".join(table))
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

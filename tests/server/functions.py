@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from everstep import DurableContext, Retry, durable, get_step_context
 
@@ -105,3 +106,17 @@ def plain_hanging(event: object) -> object:
 
 def nonsense(event: object) -> object:
     return "this is no durable function's answer"
+
+
+def plain_meeting(event: str) -> list[str]:
+    """Ends when as many as meet are there, each a file of its name."""
+    place, me, others = event.split()
+    Path(place, me).touch()
+    while len(there := sorted(path.name for path in Path(place).iterdir())) < int(others):
+        time.sleep(0.01)
+    return there
+
+
+@durable
+async def meeting(event: str, ctx: DurableContext) -> list[str]:
+    return await ctx.step(plain_meeting, event)

@@ -96,10 +96,10 @@ def _read_payload(parsed: Answer, **more: object) -> None:
 
 
 class Running:
-    """A server that answers. client: boto3's, with the first of its keys."""
+    """A server that answers. client: boto3's, with the first of its keys. stop: ends it before its block does."""
 
-    def __init__(self, server: Server, keys: Sequence[AccessKey], certificate: Certificate | None) -> None:
-        self.server, self.address = server, server.address
+    def __init__(self, server: Server, stop: Callable[[], None], keys: Sequence[AccessKey], certificate: Certificate | None) -> None:
+        self.server, self.stop, self.address = server, stop, server.address
         self.url = server.url if certificate is None else server.url.replace("127.0.0.1", "localhost")
         self.client = client_of(self.url, key=keys[0] if keys else None, verify=None if certificate is None else certificate.chain)
 
@@ -124,12 +124,13 @@ def running(
     allow_unqualified: bool = False,
     keys: Sequence[AccessKey] = (),
     certificate: Certificate | None = None,
+    port: int = 0,
 ) -> Generator[Running]:
     started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
         stop = asyncio.Event()
-        served = serving(store, functions, grace_s=0.2, allow_unqualified=allow_unqualified, keys=keys, certificate=certificate)
+        served = serving(store, functions, port=port, grace_s=0.2, allow_unqualified=allow_unqualified, keys=keys, certificate=certificate)
         async with served as server:
             started.set_result((server, asyncio.get_running_loop(), stop))
             await stop.wait()
@@ -145,14 +146,19 @@ def running(
     thread = threading.Thread(target=run, name="server")
     thread.start()
     server, loop, stop = started.result(timeout=20)
-    answering = Running(server, keys, certificate)
+
+    def end() -> None:
+        if thread.is_alive():
+            loop.call_soon_threadsafe(stop.set)
+            thread.join(timeout=20)
+            assert not thread.is_alive()
+
+    answering = Running(server, end, keys, certificate)
     try:
         yield answering
     finally:
         answering.client.close()
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(timeout=20)
-        assert not thread.is_alive()
+        end()
 
 
 def text_of(answer: Answer, member: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -253,18 +252,6 @@ def test_a_durable_invocation_is_an_event_of_the_services_form(server: Running, 
     assert isinstance(execution["StartTimestamp"], int)
 
 
-def test_everstep_worker_serves_a_function_of_a_server(server: Running) -> None:
-    command = [sys.executable, "-m", "everstep.cli.main", "worker", f"{HERE}:order", "--server", server.url, "--function", "pulled"]
-    process = subprocess.Popen(command, cwd=ROOT)
-    try:
-        answer = server.client.invoke(FunctionName="pulled:$LATEST", Payload=b'{"amount": 1}')
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-    assert payload_of(answer) == {"total": 4}
-
-
 # -- endpoints
 
 
@@ -272,13 +259,14 @@ class Emulator(BaseHTTPRequestHandler):
     """Answers as the Runtime Interface Emulator does."""
 
     protocol_version = "HTTP/1.1"
-    answers: dict[str, tuple[int, dict[str, str], bytes]] = {}  # noqa: RUF012  # the library makes an instance per connection
+    answers: dict[str, list[tuple[int, dict[str, str], bytes]]] = {}  # noqa: RUF012  # the library makes an instance per connection
     seen: list[tuple[str, dict[str, str], bytes]] = []  # noqa: RUF012  # the same
 
     def do_POST(self) -> None:  # the library's name
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.seen.append((self.path, dict(self.headers.items()), body))
-        status, headers, answer = self.answers[self.path]
+        waiting = self.answers[self.path]
+        status, headers, answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(answer))}.items():
             self.send_header(name, value)
@@ -305,9 +293,9 @@ def test_functions_behind_endpoints_are_called_by_post(emulator: str) -> None:
     name = f"far-{uuid4().hex[:8]}"
     own, fixed = f"/2015-03-31/functions/{name}/invocations", "/2015-03-31/functions/function/invocations"
     Emulator.answers = {
-        own: (200, {}, b'{"Status":"SUCCEEDED","Result":"7"}'),
-        fixed: (200, {"X-Amz-Function-Error": "Unhandled"}, b'{"errorType":"Oops","errorMessage":"it broke"}'),
-        "/busy": (503, {}, b"no room"),
+        own: [(200, {}, b'{"Status":"SUCCEEDED","Result":"7"}')],
+        fixed: [(200, {"X-Amz-Function-Error": "Unhandled"}, b'{"errorType":"Oops","errorMessage":"it broke"}')],
+        "/busy": [(503, {}, b"no room")],
     }
     functions = [
         declared(name, endpoint=emulator, config={"ExecutionTimeout": 60}),
@@ -327,3 +315,17 @@ def test_functions_behind_endpoints_are_called_by_post(emulator: str) -> None:
     assert payload_of(failure) == {"errorType": "Oops", "errorMessage": "it broke"}
     assert Emulator.seen[1][2] == b'"e"'
     assert payload_of(busy) == {"errorType": "Http503", "errorMessage": "no room"}
+
+
+def test_an_endpoint_that_has_no_room_is_asked_again_and_no_invocation_has_failed(emulator: str) -> None:
+    no_room = (429, {"Retry-After": "0"}, b'{"Reason":"ConcurrentInvocationLimitExceeded"}')
+    Emulator.answers = {"/throttled": [no_room, no_room, (200, {}, b'{"Status":"SUCCEEDED","Result":"7"}')]}
+
+    with running([declared("throttled", endpoint=f"{emulator}/throttled", config={"ExecutionTimeout": 60})]) as server:
+        answer = server.client.invoke(FunctionName="throttled:$LATEST", Payload=b"1")
+        events = events_of(server.client, text_of(answer, "DurableExecutionArn"))
+
+    assert payload_of(answer) == 7
+    assert [event["EventType"] for event in events] == ["ExecutionStarted", "InvocationCompleted", "ExecutionSucceeded"]
+    assert len({body for _, _, body in Emulator.seen}) == 1
+    assert len(Emulator.seen) == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,7 @@ def server(
         int,
         typer.Option(min=1, help="Seconds from start to end, for functions that don't say. Up to 900 they can be invoked synchronously."),
     ] = 900,
-    logs_dir: Annotated[Path | None, typer.Option(help="A file for the output of each function's processes.")] = None,
+    logs_dir: Annotated[Path | None, typer.Option(help="A file for what each function's processes write and its handlers log.")] = None,
     allow_unqualified: Annotated[bool, typer.Option(help="Take $LATEST where a durable function is invoked without qualifier.")] = False,
     grace: Annotated[float, typer.Option(min=0, help="Seconds that invocations may go on when the server stops.")] = 10.0,
     region: Annotated[str, typer.Option(help="As it appears in ARNs.")] = "us-east-1",
@@ -54,6 +55,7 @@ def server(
     from everstep.server.access.keys import read_credentials
     from everstep.server.certificate import Certificate
     from everstep.server.declared import FunctionDeclaration, function_of, read_functions
+    from everstep.server.logs import logging_to
     from everstep.server.serving import Server, serving
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -78,9 +80,11 @@ def server(
             certificate=_certificate(),
             grace_s=grace,
         )
-        async with serves as running:
-            _tell(running)
-            await _until_signal()
+        async with AsyncExitStack() as stack:
+            if logs_dir is not None:
+                stack.enter_context(logging_to(logs_dir))
+            _tell(await stack.enter_async_context(serves))
+            await until_signal()
             typer.echo("everstep server is stopping", err=True)
 
     def _certificate() -> Certificate | None:
@@ -95,8 +99,8 @@ def server(
         typer.echo(f"everstep server answers at {running.url}, functions: {names}", err=True)
 
     def _in_process(handler: str) -> FunctionDeclaration:
-        name, equals, target = handler.partition("=")
-        return FunctionDeclaration(name=name if equals else handler.rpartition(":")[2], handler=target if equals else handler)
+        name, target = named(handler)
+        return FunctionDeclaration(name=name, handler=target)
 
     try:
         asyncio.run(run())
@@ -116,7 +120,14 @@ def _check(store: str, *, as_json: bool) -> int:
     return 1 if report.faults else 0
 
 
-async def _until_signal() -> None:
+def named(handler: str) -> tuple[str, str]:
+    """A function's name and where its code is: `NAME=MODULE:HANDLER`, or the handler's own name."""
+    name, equals, target = handler.partition("=")
+    return (name, target) if equals else (handler.rpartition(":")[2], handler)
+
+
+async def until_signal() -> None:
+    """Returns when the process is asked to stop, by SIGINT or SIGTERM. A second signal ends it."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -125,4 +136,4 @@ async def _until_signal() -> None:
         await stopped.wait()
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)  # a second one means it
+            loop.remove_signal_handler(number)

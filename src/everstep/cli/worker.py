@@ -2,51 +2,85 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from everstep.errors import DurableError, UsageError
 
-_FOREVER: Final = float("inf")
-
 
 def worker(
-    handler: Annotated[str, typer.Argument(metavar="MODULE:HANDLER", help="The function to run.")],
+    handlers: Annotated[
+        list[str], typer.Argument(metavar="[NAME[:VERSION]=]MODULE:HANDLER", help="Functions to run; with a version, for that one alone.")
+    ],
     server: Annotated[str, typer.Option(help="The server's URL.", envvar="EVERSTEP_SERVER")] = "http://127.0.0.1:9000",
-    function: Annotated[str | None, typer.Option(help="The function's name on the server; NAME:VERSION serves that version alone.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Invocations at a time, of all functions together.")] = 10,
+    grace: Annotated[float, typer.Option(min=0, help="Seconds that invocations may go on when the worker stops.")] = 10.0,
     region: Annotated[str, typer.Option(help="As the server has it.")] = "us-east-1",
     ca_bundle: Annotated[
         Path | None, typer.Option(help="Certificates of authorities to trust, instead of the system's.", envvar="AWS_CA_BUNDLE")
     ] = None,
 ) -> None:
-    """Serve one function's invocations, one at a time, until interrupted.
+    """Work on functions' invocations for a server, until interrupted.
 
     It signs with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a key of the role worker, if the server asks for credentials.
     """
+    from everstep.cli.server import named, until_signal
     from everstep.client.credentials import credentials_in
-    from everstep.client.endpoint import Endpoint, parse_endpoint
-    from everstep.server.access.worker_tokens import runtime_path
-    from everstep.server.environment import some_credentials, worker_environment
-    from everstep.server.worker import Worker, load
+    from everstep.client.endpoint import parse_endpoint
+    from everstep.client.http import HttpClient
+    from everstep.logging import log_json_lines
+    from everstep.server.environment import server_environment, some_credentials, worker_environment
+    from everstep.server.line import tls_context
+    from everstep.server.pulling import PullingWorker
+    from everstep.server.worker import load
 
-    try:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    async def run() -> None:
         endpoint = parse_endpoint(server)
-        name = function or handler.rpartition(":")[2]
-        bare, _, version = name.partition(":")
-        os.environ.update(worker_environment(server.rstrip("/"), region, bare, version or "$LATEST"))
+        url = server.rstrip("/")
+        targets = dict(named(handler) for handler in handlers)
+        if len(targets) < len(handlers):
+            raise UsageError("two of the functions have one name: say NAME=MODULE:HANDLER")
         os.environ.update(some_credentials(os.environ))
-        os.environ["_HANDLER"] = handler
         if ca_bundle is not None:
             os.environ["AWS_CA_BUNDLE"] = str(ca_bundle)
-        api = Endpoint(endpoint.host, endpoint.port, endpoint.is_tls, endpoint.path + runtime_path(name, None))
-        Worker(api, load(handler), credentials=credentials_in(os.environ)).run(_FOREVER)
+        if len(targets) == 1:
+            ((function, target),) = targets.items()
+            name, _, version = function.partition(":")
+            os.environ.update(worker_environment(url, region, name, version or "$LATEST"), _HANDLER=target)
+        else:
+            os.environ.update(server_environment(url, region))
+            log_json_lines()
+        functions = {name: load(target) for name, target in targets.items()}
+        worker = PullingWorker(
+            endpoint,
+            functions,
+            client=HttpClient.from_environment(),
+            concurrency=concurrency,
+            grace_s=grace,
+            credentials=credentials_in(os.environ),
+            region=region,
+            tls=tls_context(os.environ.get("AWS_CA_BUNDLE") or None) if endpoint.is_tls else None,
+        )
+        stop = asyncio.Event()
+        working = asyncio.create_task(worker.run(stop))
+        typer.echo(f"everstep worker asks {server} for work, functions: {', '.join(functions)}", err=True)
+        signalled = asyncio.create_task(until_signal())
+        await asyncio.wait((working, signalled), return_when=asyncio.FIRST_COMPLETED)
+        signalled.cancel()
+        stop.set()
+        await working
+
+    try:
+        asyncio.run(run())
     except DurableError as error:
         raise SystemExit(f"everstep worker: {error}") from None
-    except KeyboardInterrupt:
-        pass
 
 
 def print_worker_environment(

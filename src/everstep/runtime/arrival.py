@@ -60,7 +60,10 @@ class MappingState:
 
 
 class Arrival(Struct, frozen=True):
-    """One invocation, whoever brings it. lambda_context: what Lambda hands over; None in other homes."""
+    """One invocation, whoever brings it. lambda_context: what the runtime hands over, on AWS Lambda and in workers; None in other homes.
+
+    is_alone: nothing but this execution runs on the host's loop, as on AWS Lambda.
+    """
 
     arn: str
     token: str
@@ -68,13 +71,24 @@ class Arrival(Struct, frozen=True):
     request_id: str | None = None
     trace_header: str | None = None
     lambda_context: object = None
+    is_alone: bool = False
 
 
-def on_lambda(arn: str, token: str, state: State, lambda_context: object) -> Arrival:
-    """An invocation by Lambda's runtime, which puts the trace header into the environment."""
+def by_runtime(arn: str, token: str, state: State, lambda_context: object, *, is_alone: bool) -> Arrival:
+    """An invocation by a runtime. Lambda's puts the trace header into the environment, our worker into the context."""
     request_id: object = getattr(lambda_context, "aws_request_id", None)
-    trace_header = os.environ.get("_X_AMZN_TRACE_ID") if lambda_context is not None else None
-    return Arrival(arn, token, state, str(request_id) if request_id else None, trace_header or None, lambda_context)
+    trace_header: object = getattr(lambda_context, "trace_header", None)
+    if is_alone and lambda_context is not None:
+        trace_header = os.environ.get("_X_AMZN_TRACE_ID")
+    return Arrival(
+        arn,
+        token,
+        state,
+        request_id=str(request_id) if request_id else None,
+        trace_header=str(trace_header) if trace_header else None,
+        lambda_context=lambda_context,
+        is_alone=is_alone,
+    )
 
 
 def news_for(engine: Engine, state: State) -> list[Operation] | None:

@@ -83,7 +83,9 @@ class Engine:
         self.arn = arn
         self.is_stale = False
         self.lambda_context: object = None
-        """What Lambda hands over; None in other homes, where the host's loop serves others too."""
+        """What the runtime hands over, on AWS Lambda and in workers."""
+        self.is_alone = False
+        """Whether the host's loop runs nothing but this execution."""
         self.clock = clock
         self.journal = journal
         self.root_scope: Scope = root_scope()
@@ -363,8 +365,8 @@ class Engine:
 
     @property
     def may_block(self) -> bool:
-        """Whether a body may hold up the host's loop: it is this execution's alone, and nothing else is under way."""
-        return self.lambda_context is not None and not self._running and len(self._awaiting) == 1
+        """Whether a body may hold up the host's loop: nothing else is under way there."""
+        return self.is_alone and not self._running and len(self._awaiting) == 1
 
     @property
     def log_fields(self) -> Mapping[str, object]:

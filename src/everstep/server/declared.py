@@ -18,6 +18,7 @@ from everstep.protocol.limits import MAX_EXECUTION_TIMEOUT_S
 from everstep.server.catalog import DEFAULT_TIMEOUT_S, Alias, Configuration, Function, Version
 from everstep.server.code import Code, InProcess, InProcessDurable, is_durable
 from everstep.server.document import read_document
+from everstep.server.logs import log_file
 from everstep.server.processes import DEFAULT_LIMIT, Processes
 from everstep.server.pulled import Pulled
 from everstep.server.references import LATEST
@@ -116,14 +117,13 @@ def _code(function: FunctionDeclaration, declared: CodeDeclaration, version: str
         return Pulled(function.name)
     if not command or function.processes < 1:
         raise UsageError(f"function {function.name}: it needs a command and at least one process")
-    name = function.name if version == LATEST else f"{function.name}-{version}"
     return Processes(
         function.name,
         command,
         version=version,
         environment=environment,
         limit=function.processes,
-        logs=None if logs is None else logs / f"{name}.log",
+        logs=None if logs is None else log_file(logs, function.name, version),
     )
 
 

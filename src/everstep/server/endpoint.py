@@ -1,13 +1,12 @@
 """A function behind a Lambda-style HTTP endpoint: the Runtime Interface Emulator, another server, a gateway.
 
-Rule: one request per call on a connection of its own, so that a call which is given up takes nothing else with it.
+Rule: one request per call on a connection of its own, so that a call which is given up takes nothing else with it. An
+endpoint that has no room (status 429) has not begun the call: it is asked again, for as long as the call may take.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-from contextlib import suppress
 from typing import Final
 
 import h11
@@ -16,12 +15,13 @@ import msgspec
 from everstep.client.endpoint import Endpoint, parse_endpoint
 from everstep.protocol.shapes import ErrorObject
 from everstep.server.code import FunctionCall, failed
+from everstep.server.line import Answered, Line
 from everstep.server.wire import read_function_error
 from everstep.service.functions import FunctionError
 
-CONNECT_TIMEOUT_S: Final = 5.0
-MAX_ANSWER: Final = 16 * 1024 * 1024
-_CHUNK: Final = 65_536
+THROTTLED: Final = 429
+FIRST_DELAY_S: Final = 0.5
+LONGEST_DELAY_S: Final = 20.0
 
 
 class AtEndpoint:
@@ -33,10 +33,14 @@ class AtEndpoint:
 
     async def call(self, call: FunctionCall) -> str:
         """See Code."""
-        try:
+        delay_s = FIRST_DELAY_S
+        while True:
             status, headers, body = await self._exchange(call)
-        except (OSError, TimeoutError, h11.ProtocolError) as error:
-            raise failed("Runtime.Unreachable", f"{self._endpoint.authority}: {error or type(error).__name__}") from error
+            if status != THROTTLED or "x-amz-function-error" in headers:
+                break
+            asked = headers.get("retry-after", "")
+            await asyncio.sleep(min(max(delay_s, float(asked) if asked.isdecimal() else 0), LONGEST_DELAY_S))
+            delay_s *= 2
         text = body.decode(errors="replace")
         if status >= 400 or "x-amz-function-error" in headers:
             raise FunctionError(_error_in(status, headers, text))
@@ -45,31 +49,17 @@ class AtEndpoint:
     async def close(self) -> None:
         pass
 
-    async def _exchange(self, call: FunctionCall) -> tuple[int, dict[str, str], bytes]:
-        tls = ssl.create_default_context() if self._endpoint.is_tls else None
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            reader, writer = await asyncio.open_connection(self._endpoint.host, self._endpoint.port, ssl=tls)
+    async def _exchange(self, call: FunctionCall) -> Answered:
+        line = Line(self._endpoint)
         try:
-            connection = h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=_CHUNK)
-            body = call.payload.encode()
-            request = h11.Request(method="POST", target=self._path, headers=self._headers(call, len(body)))
-            for event in (request, h11.Data(data=body), h11.EndOfMessage()):
-                writer.write(connection.send(event) or b"")
-            await writer.drain()
-            return await _response(connection, reader)
+            return await line.exchange("POST", self._path, call.payload.encode(), self._headers(call))
+        except (OSError, TimeoutError, h11.ProtocolError) as error:
+            raise failed("Runtime.Unreachable", f"{self._endpoint.authority}: {error or type(error).__name__}") from error
         finally:
-            writer.close()
-            with suppress(OSError, ssl.SSLError):
-                await writer.wait_closed()
+            await line.close()
 
-    def _headers(self, call: FunctionCall, length: int) -> list[tuple[str, str]]:
-        headers = [
-            ("Host", self._endpoint.authority),
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(length)),
-            ("Connection", "close"),
-            ("X-Amzn-RequestId", call.request_id),
-        ]
+    def _headers(self, call: FunctionCall) -> list[tuple[str, str]]:
+        headers = [("Connection", "close"), ("X-Amzn-RequestId", call.request_id)]
         if call.execution_arn is not None:
             headers.append(("X-Dex-Handler-Invoke", "true"))  # run the handler, do not start an execution. Precedent: the official emulator
         for name, value in (
@@ -80,26 +70,6 @@ class AtEndpoint:
             if value is not None:
                 headers.append((name, value))
         return headers
-
-
-async def _response(connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
-    status, headers = 0, dict[str, str]()
-    body = bytearray()
-    while True:
-        event = connection.next_event()
-        if event is h11.NEED_DATA:
-            connection.receive_data(await reader.read(_CHUNK))
-        elif isinstance(event, h11.Response):
-            status = event.status_code
-            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
-        elif isinstance(event, h11.Data):
-            body += event.data
-            if len(body) > MAX_ANSWER:
-                raise h11.RemoteProtocolError(f"the answer is larger than {MAX_ANSWER} bytes")
-        elif isinstance(event, h11.EndOfMessage):
-            return status, headers, bytes(body)
-        elif isinstance(event, h11.ConnectionClosed):
-            raise h11.RemoteProtocolError("the connection was closed before the answer was complete")
 
 
 def _error_in(status: int, headers: dict[str, str], text: str) -> ErrorObject:

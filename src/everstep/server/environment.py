@@ -14,12 +14,15 @@ def some_credentials(environ: Mapping[str, str]) -> dict[str, str]:
     return found if found.keys() >= {*CREDENTIALS[:2]} else dict.fromkeys(CREDENTIALS[:2], "everstep")
 
 
+def server_environment(url: str, region: str) -> dict[str, str]:
+    """What leads SDKs to the server, but for the credentials."""
+    return {"AWS_REGION": region, "AWS_DEFAULT_REGION": region, "AWS_ENDPOINT_URL_LAMBDA": url}
+
+
 def worker_environment(url: str, region: str, function: str, version: str) -> dict[str, str]:
-    """Everything but the credentials and the Runtime API. url: the server's."""
+    """What a worker of one function finds: everything but the credentials and the Runtime API. url: the server's."""
     return {
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_ENDPOINT_URL_LAMBDA": url,
+        **server_environment(url, region),
         "AWS_LAMBDA_FUNCTION_NAME": function,
         "AWS_LAMBDA_FUNCTION_VERSION": version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",

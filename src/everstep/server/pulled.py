@@ -1,4 +1,4 @@
-"""Functions whose workers ask for work, one invocation at a time, as runtimes on AWS Lambda do.
+"""Functions whose workers ask for work, as runtimes on AWS Lambda do.
 
 Rule: an invocation is given to one worker, and only that invocation's id can answer it. A call that its caller has given up
 is forgotten: an answer to it is refused. Workers that ask are served in turn, the one that asked last first, since it is warm.
@@ -7,31 +7,69 @@ is forgotten: an answer to it is refused. Workers that ask are served in turn, t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import count
+from math import inf
+from typing import Final, NamedTuple
 
 from everstep.server.code import EXIT_ERROR, FunctionCall, failed
 from everstep.service.functions import FunctionError
 
+_order: Final = count()
+
 
 class _Waiting:
-    """A call, from when it is asked for until it is answered. worker: that has taken it, None while nobody has."""
+    """A call, from when it is asked for until it is answered. worker: that has taken it, None while nobody has. order: of arrival."""
 
-    __slots__ = ("answer", "call", "worker")
+    __slots__ = ("answer", "call", "order", "worker")
 
     def __init__(self, call: FunctionCall) -> None:
         self.call = call
         self.worker: str | None = None
+        self.order = next(_order)
         self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
 
 class _Asking:
-    """A worker that waits for its next invocation. version: the only one that it serves, None: any."""
+    """A worker that waits for its next invocation, of whichever of its functions."""
 
-    __slots__ = ("given", "version", "worker")
+    __slots__ = ("given", "worker")
 
-    def __init__(self, worker: str, version: str | None) -> None:
-        self.worker, self.version = worker, version
-        self.given: asyncio.Future[_Waiting] = asyncio.get_running_loop().create_future()
+    def __init__(self, worker: str) -> None:
+        self.worker = worker
+        self.given: asyncio.Future[tuple[Pulled, _Waiting]] = asyncio.get_running_loop().create_future()
+
+
+class Source(NamedTuple):
+    """What a worker serves. version: the only one that it serves, None: any."""
+
+    pulled: Pulled
+    version: str | None
+
+
+async def next_call(sources: Sequence[Source], worker: str) -> tuple[Pulled, FunctionCall]:
+    """The worker's next invocation: of all that it serves, the one that has waited longest.
+
+    A worker that asks without having answered the last has failed at it.
+    """
+    for source in sources:
+        source.pulled.gone(worker, failed(EXIT_ERROR, "The worker asked for its next invocation without answering this one"))
+        source.pulled.on_asked(worker)
+    asking = _Asking(worker)
+    for source in sorted(sources, key=lambda source: source.pulled.waits_since(source.version)):
+        source.pulled.ask(asking, source.version)
+    try:
+        pulled, waiting = await asking.given
+    except asyncio.CancelledError:
+        if asking.given.done() and not asking.given.cancelled():
+            pulled, waiting = asking.given.result()
+            pulled.put_back(waiting.call.request_id)
+        raise
+    finally:
+        for source in sources:
+            source.pulled.ask_no_more(asking)
+    return pulled, waiting.call
 
 
 class Pulled:
@@ -46,7 +84,10 @@ class Pulled:
         """Called with the worker that runs a call which its caller has given up."""
         self._waiting: dict[str, _Waiting] = {}  # by request id, not taken yet
         self._taken: dict[str, _Waiting] = {}
-        self._asking: list[_Asking] = []
+        self._asking: list[tuple[_Asking, str | None]] = []
+        self._present: Counter[str] = Counter()
+        self.ended = asyncio.Event()
+        """Set when the function is not served any more."""
 
     @property
     def waiting(self) -> int:
@@ -73,26 +114,21 @@ class Pulled:
                 self.on_abandoned(waiting.worker)
 
     async def close(self) -> None:
+        self.ended.set()
         self.fail_all(failed(EXIT_ERROR, f"{self.name} is not served any more"))
 
     # -- what workers do
 
-    async def next(self, worker: str, version: str | None = None) -> FunctionCall:
-        """The worker's next invocation. One that asks without having answered the last has failed at it."""
-        self.gone(worker, failed(EXIT_ERROR, "The worker asked for its next invocation without answering this one"))
-        self.on_asked(worker)
-        asking = _Asking(worker, version)
-        self._asking.append(asking)
+    def ask(self, asking: _Asking, version: str | None) -> None:
+        self._asking.append((asking, version))
         self._match()
-        try:
-            return (await asking.given).call
-        except asyncio.CancelledError:
-            if asking.given.done() and not asking.given.cancelled():
-                self._put_back(asking.given.result())
-            raise
-        finally:
-            if asking in self._asking:
-                self._asking.remove(asking)
+
+    def ask_no_more(self, asking: _Asking) -> None:
+        self._asking = [one for one in self._asking if one[0] is not asking]
+
+    def waits_since(self, version: str | None) -> float:
+        """A number that is the smaller the longer a call for such a worker waits."""
+        return min((one.order for one in self._waiting.values() if version in (None, one.call.version)), default=inf)
 
     def put_back(self, request_id: str) -> None:
         """The worker went away before it got the invocation."""
@@ -100,18 +136,31 @@ class Pulled:
         if waiting is not None:
             self._put_back(waiting)
 
-    def answer(self, request_id: str, text: str) -> bool:
-        """Whether the invocation still waits for an answer."""
-        return self._settle(request_id, text)
-
-    def fail(self, request_id: str, error: FunctionError) -> bool:
-        """Whether the invocation still waits for an answer."""
-        return self._settle(request_id, error)
+    def settle(self, request_id: str, outcome: str | FunctionError) -> bool:
+        """What became of an invocation. Whether anybody still waits for that."""
+        waiting = self._taken.pop(request_id, None)
+        return waiting is not None and _set(waiting, outcome)
 
     def gone(self, worker: str, error: FunctionError) -> None:
         """What the worker has taken and not answered has failed."""
         for request_id in [one for one, waiting in self._taken.items() if waiting.worker == worker]:
-            self.fail(request_id, error)
+            self.settle(request_id, error)
+
+    def arrived(self, worker: str) -> None:
+        """The worker is there, until it `departed` as often as it arrived."""
+        self._present[worker] += 1
+
+    def departed(self, worker: str) -> None:
+        self._present[worker] -= 1
+        if not self._present[worker]:
+            del self._present[worker]
+
+    def miss(self, worker: str) -> None:
+        """If the worker is not there any more, what it has taken in any of its slots (WORKER.1, WORKER.2, …) has failed."""
+        if worker in self._present:
+            return
+        for slot in {one.worker for one in self._taken.values() if one.worker is not None and one.worker.partition(".")[0] == worker}:
+            self.gone(slot, failed(EXIT_ERROR, "The worker that ran it is gone"))
 
     def fail_all(self, error: FunctionError) -> None:
         """What no worker has taken yet has failed: none will come."""
@@ -125,14 +174,13 @@ class Pulled:
         for request_id, waiting in list(self._waiting.items()):
             asking = self._pick(waiting.call.version)
             if asking is not None:
-                self._asking.remove(asking)
                 del self._waiting[request_id]
                 self._taken[request_id] = waiting
                 waiting.worker = asking.worker
-                asking.given.set_result(waiting)
+                asking.given.set_result((self, waiting))
 
     def _pick(self, version: str) -> _Asking | None:
-        fitting = [asking for asking in self._asking if asking.version in (None, version) and not asking.given.done()]
+        fitting = [asking for asking, serves in self._asking if serves in (None, version) and not asking.given.done()]
         return fitting[-1] if fitting else None
 
     def _put_back(self, waiting: _Waiting) -> None:
@@ -143,10 +191,6 @@ class Pulled:
             self._match()
             if request_id in self._waiting:
                 self.on_waiting()
-
-    def _settle(self, request_id: str, outcome: str | FunctionError) -> bool:
-        waiting = self._taken.pop(request_id, None)
-        return waiting is not None and _set(waiting, outcome)
 
 
 def _set(waiting: _Waiting, outcome: str | FunctionError) -> bool:

@@ -1,8 +1,10 @@
 """The Lambda Runtime API, which workers speak: they ask for an invocation, and answer it.
 
-Rule: a function's workers use `/runtime/NAME` before the path (AWS_LAMBDA_RUNTIME_API=host:port/runtime/NAME), or the header
-X-Everstep-Function; `NAME:VERSION` serves that version alone. After it may stand `/token/TOKEN`, of workers that don't sign, and a
-name for the worker, without which it goes by its connection.
+Rule: workers use `/runtime/NAMES` before the path (AWS_LAMBDA_RUNTIME_API=host:port/runtime/NAMES), or the header
+X-Everstep-Function: a function, or several with commas between; `NAME:VERSION` serves that version alone. After it may stand
+`/token/TOKEN`, of workers of one function that don't sign, and a name for the worker, without which it goes by its connection. One
+that works on several invocations at a time asks for each as WORKER.1, WORKER.2, …, and holds a request to `presence` open, whose
+end tells that it is gone.
 
 Source: AWS Lambda Runtime API, 2018-06-01.
 """
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -24,15 +27,17 @@ from everstep.server.access.roles import RUNTIME_API
 from everstep.server.backend import Backend
 from everstep.server.code import Code, FunctionCall
 from everstep.server.processes import Processes
-from everstep.server.pulled import Pulled
+from everstep.server.pulled import Pulled, Source, next_call
 from everstep.server.references import LATEST, parse
 from everstep.server.wire import read_function_error
 from everstep.service.functions import FunctionError
 
 _PATH: Final = re.compile(
-    r"(?:/runtime/(?P<function>[^/]+)(?:/token/(?P<token>[^/]+))?(?:/(?P<worker>[^/]+))?)?/2018-06-01/runtime/(?P<call>.+)"
+    r"(?:/runtime/(?P<functions>[^/]+)(?:/token/(?P<token>[^/]+))?(?:/(?P<worker>[^/]+))?)?/2018-06-01/runtime/(?P<call>.+)"
 )
 _ANSWER: Final = re.compile(r"invocation/(?P<id>[^/]+)/(?P<kind>response|error)")
+PRESENCE_GRACE_S: Final = 2.0
+"""How long a worker may be away: proxies cut connections on which nothing is said."""
 _ACCEPTED: Final = {"status": "OK"}
 
 
@@ -41,11 +46,11 @@ def is_for_workers(path: str) -> bool:
 
 
 class _Worker(msgspec.Struct, frozen=True):
-    """Who asks. version: the only one that it serves, None: any."""
+    """Who asks. strangers: what it named that workers don't serve here."""
 
-    pulled: Pulled
     name: str
-    version: str | None
+    sources: Sequence[Source]
+    strangers: Sequence[str]
 
 
 def admit(gate: Gate, request: Request) -> Proof:
@@ -54,47 +59,57 @@ def admit(gate: Gate, request: Request) -> Proof:
     assert found is not None
     if found["token"] is None:
         return gate.admit(request, RUNTIME_API)
-    reference = parse(found["function"])
+    reference = parse(found["functions"])
     return gate.admit_worker(request, found["token"], "" if reference is None else reference.name, RUNTIME_API)
 
 
 async def answer(backend: Backend, request: Request, body: bytes) -> Response:
     found = _PATH.fullmatch(request.scope["path"])
     assert found is not None
-    worker = _worker(backend, request, found["function"], found["worker"])
-    if worker is None:
-        return _refused(404, "InvalidFunction", "Workers serve no function of that name here: name one, /runtime/NAME before the path")
+    worker = _worker(backend, request, found["functions"], found["worker"])
+    is_presence = found["call"] == "presence"
+    if not worker.sources or (is_presence and worker.strangers):
+        unknown = ", ".join(worker.strangers) or "none was named"
+        return _refused(404, "InvalidFunction", f"Workers serve no function of that name here ({unknown}): name one, /runtime/NAME first")
+    if request.method == "GET" and is_presence:
+        return await _present(request, worker)
     if request.method == "GET" and found["call"] == "invocation/next":
         return await _next(backend, request, worker)
     if request.method == "POST" and found["call"] == "init/error":
-        worker.pulled.fail_all(FunctionError(_reported(request, body)))
+        for source in worker.sources:
+            source.pulled.fail_all(FunctionError(_reported(request, body)))
         return JSONResponse(_ACCEPTED, 202)
     call = _ANSWER.fullmatch(found["call"])
     if request.method != "POST" or call is None:
         return _refused(404, "InvalidPath", f"{request.method} {found['call']} is no call of the Runtime API")
-    if call["kind"] == "error":
-        is_taken = worker.pulled.fail(call["id"], FunctionError(_reported(request, body)))
-    else:
-        is_taken = worker.pulled.answer(call["id"], body.decode(errors="replace"))
-    if not is_taken:
+    outcome = FunctionError(_reported(request, body)) if call["kind"] == "error" else body.decode(errors="replace")
+    if not any(source.pulled.settle(call["id"], outcome) for source in worker.sources):
         return _refused(400, "InvalidRequestID", "Invalid request ID: nobody waits for an answer to it (any more)")
     return JSONResponse(_ACCEPTED, 202)
 
 
-def _worker(backend: Backend, request: Request, function: str | None, worker: str | None) -> _Worker | None:
-    text = function if function is not None else request.headers.get("x-everstep-function")
+def _worker(backend: Backend, request: Request, functions: str | None, worker: str | None) -> _Worker:
+    text = functions if functions is not None else request.headers.get("x-everstep-function")
     if text is None:
         served = [one.name for one in backend.catalog if _pulled(one.latest.code) is not None]
         text = served[0] if len(served) == 1 else ""
+    client = request.client
+    name = worker or (f"{client.host}:{client.port}" if client is not None else "?")
+    found = {one: _source(backend, one) for one in text.split(",") if one}
+    return _Worker(
+        name, [source for source in found.values() if source is not None], [one for one, source in found.items() if source is None]
+    )
+
+
+def _source(backend: Backend, text: str) -> Source | None:
+    """What `NAME` or `NAME:VERSION` means, None if workers serve nothing of the kind."""
     reference = parse(text)
     known = None if reference is None else backend.catalog.function(reference.name)
     if reference is None or known is None:
         return None
     version = known.versions.get(reference.qualifier or LATEST)
     pulled = None if version is None else _pulled(version.code)
-    client = request.client
-    name = worker or (f"{client.host}:{client.port}" if client is not None else "?")
-    return None if pulled is None else _Worker(pulled, name, None if reference.qualifier in (None, LATEST) else reference.qualifier)
+    return None if pulled is None else Source(pulled, None if reference.qualifier in (None, LATEST) else reference.qualifier)
 
 
 def _pulled(code: Code) -> Pulled | None:
@@ -105,15 +120,15 @@ def _pulled(code: Code) -> Pulled | None:
 
 async def _next(backend: Backend, request: Request, worker: _Worker) -> Response:
     """A long poll. It ends without an invocation if the worker goes away, or the server."""
-    asking = asyncio.ensure_future(worker.pulled.next(worker.name, worker.version))
+    asking = asyncio.ensure_future(next_call(worker.sources, worker.name))
     leaving = [asyncio.ensure_future(_left(request)), asyncio.ensure_future(backend.closing.wait())]
     try:
         await asyncio.wait((asking, *leaving), return_when=asyncio.FIRST_COMPLETED)
         if not asking.done():
             return _refused(503, "ServiceUnavailable", "The server is stopping")
-        call = asking.result()
+        pulled, call = asking.result()
         if leaving[0].done():
-            worker.pulled.put_back(call.request_id)
+            pulled.put_back(call.request_id)
             return Response(status_code=499)
         return Response(call.payload, headers=_headers(call), media_type="application/json")
     finally:
@@ -121,6 +136,27 @@ async def _next(backend: Backend, request: Request, worker: _Worker) -> Response
             task.cancel()
         with suppress(asyncio.CancelledError):
             await asyncio.wait((asking, *leaving))
+
+
+async def _present(request: Request, worker: _Worker) -> Response:
+    """Lasts as long as the worker does, or the functions. A connection that breaks may come again before the worker is missed."""
+    served = {source.pulled for source in worker.sources}
+    ending = [asyncio.ensure_future(pulled.ended.wait()) for pulled in served]
+    leaving = asyncio.ensure_future(_left(request))
+    for pulled in served:
+        pulled.arrived(worker.name)
+    try:
+        await asyncio.wait((leaving, *ending), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        for pulled in served:
+            pulled.departed(worker.name)
+    await asyncio.wait(ending, timeout=PRESENCE_GRACE_S, return_when=asyncio.FIRST_COMPLETED)
+    for one in ending:
+        one.cancel()
+    for pulled in served:
+        pulled.miss(worker.name)
+    return _refused(503, "ServiceUnavailable", "The functions are not served any more")
 
 
 async def _left(request: Request) -> None:
@@ -133,6 +169,7 @@ def _headers(call: FunctionCall) -> dict[str, str]:
         "Lambda-Runtime-Aws-Request-Id": call.request_id,
         "Lambda-Runtime-Deadline-Ms": str(call.deadline_ms),
         "Lambda-Runtime-Invoked-Function-Arn": call.arn,
+        "Everstep-Function": f"{call.function}:{call.version}",
     }
     if call.trace_header is not None:
         headers["Lambda-Runtime-Trace-Id"] = call.trace_header

@@ -1,40 +1,33 @@
-"""A worker: asks a server's Runtime API for invocations of one function and runs them, one at a time, as AWS Lambda does.
+"""A process of the server's: asks its Runtime API for invocations of one function and runs them, one at a time, as AWS Lambda does.
 
     python -m everstep.server.worker module:handler      with AWS_LAMBDA_RUNTIME_API=host:port/runtime/NAME
 
-Rule: the handler decides nothing about the worker: whatever it raises is reported and the next invocation asked for. What it
-sends is signed, if it has credentials, so that nobody else can ask or answer in its place.
-Nothing of the server is loaded here.
+Rule: the handler decides nothing about the worker: whatever it raises is reported and the next invocation asked for.
+Nothing of the server is loaded here. Workers that users start are in `pulling`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import os
-import ssl
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from importlib import import_module
 from typing import Final, cast
 
 import msgspec
 
-from everstep.client.endpoint import Endpoint, parse_endpoint
 from everstep.errors import UsageError
 from everstep.failures import describe
-from everstep.protocol.sigv4 import DATE_FORMAT, Credentials, signed
 from everstep.serdes import parameter_annotation, result_serdes, serdes_for
 
-log = logging.getLogger("everstep.server")
-
 PATIENCE_S: Final = 2.0
-"""How long a server may be unreachable before a worker of its own takes it for gone."""
+"""How long the server may be unreachable before its process takes it for gone."""
 RETRY_S: Final = 0.25
-_INVOCATION: Final = "/2018-06-01/runtime/invocation"
+INVOCATION: Final = "/2018-06-01/runtime/invocation"
 
 
 class WorkerContext:
@@ -44,6 +37,7 @@ class WorkerContext:
         self.aws_request_id = headers.get("lambda-runtime-aws-request-id", "")
         self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn", "")
         self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
+        self.trace_header = headers.get("lambda-runtime-trace-id")
         self.function_name = environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
         self.function_version = environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
         self.memory_limit_in_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
@@ -78,25 +72,15 @@ def load(target: str) -> Callable[..., object]:
 
 
 class Worker:
-    """Runs `handler` for the Runtime API at `api`. environ: what contexts tell, the region, and whom to trust (AWS_CA_BUNDLE).
+    """Runs `handler` for the Runtime API at `api`, host:port and perhaps a path. environ: what contexts tell."""
 
-    credentials: to sign with, None where the path proves enough, or nothing is asked for.
-    """
-
-    def __init__(
-        self,
-        api: Endpoint,
-        handler: Callable[..., object],
-        *,
-        credentials: Credentials | None = None,
-        environ: Mapping[str, str] = os.environ,
-    ) -> None:
-        """Raises UsageError if AWS_CA_BUNDLE can't be used."""
-        self._api, self._credentials = api, credentials
+    def __init__(self, api: str, handler: Callable[..., object], environ: Mapping[str, str] = os.environ) -> None:
+        self._host, _, path = api.partition("/")
+        self._path = f"/{path}" if path else ""
         self._handler, self._environ = handler, environ
-        self._connection = _connection(api, environ)
+        self._connection = HTTPConnection(self._host)
         self._runner = asyncio.Runner() if inspect.iscoroutinefunction(handler) else None
-        self._takes_context = _takes_context(handler)
+        self._takes_context = takes_context(handler)
         # A plain function's annotations say what it takes; a durable handler reads the event itself.
         is_plain = inspect.isfunction(handler)
         self._event = serdes_for(parameter_annotation(handler, 0) if is_plain else object)
@@ -105,34 +89,21 @@ class Worker:
     def run(self, patience_s: float) -> None:
         """Serve until the server is gone for longer than that."""
         reached_at = time.monotonic()
-        is_reached = True
         while time.monotonic() - reached_at < patience_s:
             try:
                 self._serve_one()
-            except ssl.SSLCertVerificationError as error:
-                raise UsageError(
-                    f"the server at {self._api.authority} is not trusted: {error.verify_message}. Give the certificate of its authority by "
-                    "--ca-bundle or AWS_CA_BUNDLE, and the name that its own certificate has by --server"
-                ) from error
-            except (OSError, HTTPException) as error:
-                if is_reached:
-                    log.warning("the server at %s does not answer, trying again until it does: %r", self._api.authority, error)
-                is_reached = False
+            except (OSError, HTTPException):
                 self._connection.close()
                 time.sleep(RETRY_S)
             else:
                 reached_at = time.monotonic()
-                is_reached = True
 
     def _serve_one(self) -> None:
-        response, body = self._exchange("GET", f"{_INVOCATION}/next")
+        response, body = self._exchange("GET", f"{INVOCATION}/next")
         if response.status != 200:
             message = body[:500].decode(errors="replace")
-            if response.status == 403:
-                advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a key with the role worker"
-                raise UsageError(f"the server at {self._api.authority} refuses this worker, {advice}: {message}")
             if response.status == 404:
-                raise UsageError(f"the server at {self._api.authority} gives no work here: {message}")
+                raise UsageError(f"the server at {self._host} gives no work here: {message}")
             raise HTTPException(message)
         headers = {name.lower(): value for name, value in response.headers.items()}
         context = WorkerContext(headers, self._environ)
@@ -141,10 +112,8 @@ class Worker:
             result = self._run(self._event.deserialize(body.decode()), context)
             kind, answer = "response", self._result.serialize(result).encode()
         except Exception as error:
-            described = describe(error)
-            members = {"errorMessage": described.error_message, "errorType": described.error_type, "stackTrace": described.stack_trace}
-            kind, answer = "error", msgspec.json.encode(members)
-        self._exchange("POST", f"{_INVOCATION}/{context.aws_request_id}/{kind}", answer)
+            kind, answer = "error", reported(error)
+        self._exchange("POST", f"{INVOCATION}/{context.aws_request_id}/{kind}", answer)
 
     def _run(self, event: object, context: WorkerContext) -> object:
         result = self._handler(event, context) if self._takes_context else self._handler(event)
@@ -153,44 +122,25 @@ class Worker:
         return self._runner.run(_awaited(cast("Awaitable[object]", result)))
 
     def _exchange(self, method: str, path: str, body: bytes | None = None) -> tuple[HTTPResponse, bytes]:
-        path = self._api.path + path
-        headers = {"host": self._api.authority}
-        if body is not None:
-            headers["content-type"] = "application/json"
-        if self._credentials is not None:
-            headers = signed(
-                headers,
-                method=method,
-                path=path,
-                query="",
-                body=body or b"",
-                at=time.strftime(DATE_FORMAT, time.gmtime()),
-                credentials=self._credentials,
-                region=self._environ.get("AWS_REGION", ""),
-                service="lambda",
-            )
-        self._connection.request(method, path, body, headers)
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        self._connection.request(method, self._path + path, body, headers)
         response = self._connection.getresponse()
         return response, response.read()
 
 
-def _connection(api: Endpoint, environ: Mapping[str, str]) -> HTTPConnection:
-    """Not opened yet. Raises UsageError."""
-    if not api.is_tls:
-        return HTTPConnection(api.host, api.port)
-    bundle = environ.get("AWS_CA_BUNDLE") or None
-    try:
-        context = ssl.create_default_context(cafile=bundle)
-    except OSError as error:
-        raise UsageError(f"AWS_CA_BUNDLE is {bundle!r}, which cannot be read as certificates: {error}") from error
-    return HTTPSConnection(api.host, api.port, context=context)
+def reported(error: Exception) -> bytes:
+    """What a function raised, as workers report it."""
+    described = describe(error)
+    return msgspec.json.encode(
+        {"errorMessage": described.error_message, "errorType": described.error_type, "stackTrace": described.stack_trace}
+    )
 
 
 async def _awaited(result: Awaitable[object]) -> object:
     return await result
 
 
-def _takes_context(handler: Callable[..., object]) -> bool:
+def takes_context(handler: Callable[..., object]) -> bool:
     parameters = inspect.signature(handler).parameters.values()
     return sum(one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in parameters) > 1
 
@@ -198,7 +148,7 @@ def _takes_context(handler: Callable[..., object]) -> bool:
 def main() -> None:
     try:
         handler = load(sys.argv[1])
-        Worker(parse_endpoint("http://" + os.environ["AWS_LAMBDA_RUNTIME_API"]), handler).run(PATIENCE_S)
+        Worker(os.environ["AWS_LAMBDA_RUNTIME_API"], handler).run(PATIENCE_S)
     except UsageError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:

@@ -85,7 +85,7 @@ def test_the_servers_own_processes_reach_it_all_the_same(secured: Running, funct
 
 
 def test_everstep_worker_speaks_tls(secured: Running, certificate: Certificate) -> None:
-    command = [*COMMAND, "worker", f"{HERE}:order", "--server", secured.url, "--function", "pulled", "--ca-bundle", str(certificate.chain)]
+    command = [*COMMAND, "worker", f"pulled={HERE}:order", "--server", secured.url, "--ca-bundle", str(certificate.chain)]
     with begun(command, environment_of(WORKER)):
         answer = secured.client.invoke(FunctionName="pulled:$LATEST", Payload=b'{"amount": 1}')
 
@@ -93,7 +93,7 @@ def test_everstep_worker_speaks_tls(secured: Running, certificate: Certificate) 
 
 
 def test_everstep_worker_that_does_not_trust_it_ends_and_says_what_to_do(secured: Running) -> None:
-    command = [*COMMAND, "worker", f"{HERE}:order", "--server", secured.url, "--function", "pulled"]
+    command = [*COMMAND, "worker", f"pulled={HERE}:order", "--server", secured.url]
     done = subprocess.run(command, cwd=ROOT, env=environment_of(WORKER), capture_output=True, text=True, timeout=30, check=False)
 
     assert done.returncode == 1

@@ -43,7 +43,7 @@ def test_processes_that_the_server_begins_need_no_key_of_yours(guarded: Running,
 
 
 def test_everstep_worker_signs_with_the_key_in_its_environment(guarded: Running) -> None:
-    command = [*COMMAND, "worker", f"{HERE}:order", "--server", guarded.url, "--function", "pulled"]
+    command = [*COMMAND, "worker", f"pulled={HERE}:order", "--server", guarded.url]
     with begun(command, environment_of(WORKER)):
         answer = guarded.client.invoke(FunctionName="pulled:$LATEST", Payload=b'{"amount": 1}')
 
@@ -52,7 +52,7 @@ def test_everstep_worker_signs_with_the_key_in_its_environment(guarded: Running)
 
 @pytest.mark.parametrize("stranger", [key("nobody"), CALLBACK])
 def test_everstep_worker_with_a_key_that_is_not_a_workers_ends_and_says_why(guarded: Running, stranger: AccessKey) -> None:
-    command = [*COMMAND, "worker", f"{HERE}:order", "--server", guarded.url, "--function", "pulled"]
+    command = [*COMMAND, "worker", f"pulled={HERE}:order", "--server", guarded.url]
     done = subprocess.run(command, cwd=ROOT, env=environment_of(stranger), capture_output=True, text=True, timeout=30, check=False)
 
     assert done.returncode == 1
