@@ -14,47 +14,42 @@ import msgspec
 
 from everstep.protocol.shapes import ExecutionState
 
-_TIMES: Final = frozenset({"StartTimestamp", "EndTimestamp", "NextAttemptTimestamp", "ScheduledEndTimestamp"})
-_WITH_TIMES: Final = ("StepDetails", "WaitDetails")
+_DETAILS: Final = (("StepDetails", "NextAttemptTimestamp"), ("WaitDetails", "ScheduledEndTimestamp"))
 
 
 def read_state(state: object, *, ms_per_unit: int) -> ExecutionState:
     """A page of operations. ms_per_unit: of timestamps that are plain numbers; 1000 if they are seconds. Raises msgspec.ValidationError."""
-    tidy = _tidied(state, ms_per_unit)
-    if tidy is None:
+    if not isinstance(state, Mapping):
         return msgspec.convert(state, ExecutionState)
-    operations = tidy.get("Operations")
+    members = {name: member for name, member in cast("Mapping[str, object]", state).items() if member is not None}
+    operations = members.get("Operations")
     if isinstance(operations, list):
-        tidy["Operations"] = [_operation(one, ms_per_unit) for one in cast("list[object]", operations)]
-    return msgspec.convert(tidy, ExecutionState)
+        members["Operations"] = [_tidied(operation, ms_per_unit) for operation in cast("list[object]", operations)]
+    return msgspec.convert(members, ExecutionState)
 
 
-def _operation(operation: object, ms_per_unit: int) -> object:
-    tidy = _tidied(operation, ms_per_unit)
-    if tidy is None:
+def _tidied(operation: object, ms_per_unit: int) -> object:
+    """An operation with its timestamps in milliseconds."""
+    if not isinstance(operation, Mapping):
         return operation
-    for name in _WITH_TIMES:
-        if name in tidy:
-            tidy[name] = _tidied(tidy[name], ms_per_unit) or tidy[name]
-    return tidy
-
-
-def _tidied(members: object, ms_per_unit: int) -> dict[str, object] | None:
-    """A JSON object with the timestamps among its members in milliseconds, and without members that are null; None if it is none."""
-    if not isinstance(members, Mapping):
-        return None
-    return {
-        name: _to_ms(value, ms_per_unit) if name in _TIMES else value
-        for name, value in cast("Mapping[str, object]", members).items()
-        if value is not None
-    }
+    members = dict(cast("Mapping[str, object]", operation))
+    began, ended = members.pop("StartTimestamp", None), members.get("EndTimestamp")
+    if began is not None:
+        members["StartTimestamp"] = _to_ms(began, ms_per_unit)
+    if ended is not None:
+        members["EndTimestamp"] = _to_ms(ended, ms_per_unit)
+    for name, time in _DETAILS:
+        details = members.get(name)
+        if isinstance(details, Mapping) and time in details:
+            members[name] = {**details, time: _to_ms(cast("Mapping[str, object]", details)[time], ms_per_unit)}
+    return members
 
 
 def _to_ms(value: object, ms_per_unit: int) -> object:
-    if isinstance(value, str):
-        value = msgspec.convert(value, datetime)
     if isinstance(value, datetime):
         return round(value.timestamp() * 1000)
+    if isinstance(value, str):
+        return _to_ms(msgspec.convert(value, datetime), ms_per_unit)
     if isinstance(value, int | float):
         return round(value * ms_per_unit)
     return value

@@ -2,7 +2,7 @@
 
 Rule: whatever is queued while a call is in flight goes out together in the next one; there is no window to wait out. An
 update is urgent (somebody waits for it) or quiet: quiet ones linger a few milliseconds for an urgent one to leave with, so
-that a short step costs one round trip.
+that a short step costs one round trip. What threads bring about, which end one by one, is gathered for a millisecond.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from everstep.runtime.reporter import Reporter
 
 LINGER_S = 0.005
+GATHER_S = 0.001
 _WAIT_ALREADY_OVER = "Cannot cancel a WAIT"  # the service's words, spec 3.5
 
 
@@ -58,6 +59,7 @@ class Checkpointer:
         self._queue: deque[tuple[OperationUpdate, int]] = deque()
         self._urgent = False
         self._lingering: asyncio.TimerHandle | None = None
+        self._gathering = False
         self._in_flight: asyncio.Task[Checkpointed] | None = None
         self._session = os.urandom(8).hex()
         self.calls = 0
@@ -73,12 +75,25 @@ class Checkpointer:
         return self._in_flight
 
     def send(self, update: OperationUpdate, *, urgent: bool) -> None:
-        """Queue an update. Urgent: with the next call; else lingering, for up to LINGER_S, for one to leave with."""
+        """Queue an update. Urgent: it leaves with the next call; else it waits for one to leave with, see `linger`."""
         self._queue.append((update, update_bytes(update)))
         if urgent or self._one_at_a_time:
             self.flush_soon()
-        elif self._lingering is None and not self._urgent:
-            self._lingering = self._host.call_later(LINGER_S, self.flush_soon)
+
+    def linger(self) -> None:
+        """From now on, what is quiet waits LINGER_S at most. Told whenever handler code has come to rest while steps run."""
+        if self._queue and not self._urgent and self._lingering is None:
+            self._flush_within(LINGER_S)
+
+    def gather(self) -> None:
+        """Hold what is queued back for GATHER_S: more is about to come, from threads."""
+        if not self._urgent and not self._gathering:
+            self._stop_lingering()
+            self._gathering = True
+            self._flush_within(GATHER_S)
+
+    def _flush_within(self, seconds: float) -> None:
+        self._lingering = self._host.call_later(seconds, self.flush_soon)
 
     def withdraw(self, operation_id: str) -> bool:
         """Take back an update that has not left yet; whether there was one."""
@@ -109,6 +124,7 @@ class Checkpointer:
         self._stop_lingering()
 
     def _stop_lingering(self) -> None:
+        self._gathering = False
         if self._lingering is not None:
             self._lingering.cancel()
             self._lingering = None

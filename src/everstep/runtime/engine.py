@@ -42,6 +42,8 @@ Durability: TypeAlias = Literal["acknowledged", "eager", "pipelined"]
 """When a handler may go on after a step: once its result is recorded (the first two), or already while that is under way."""
 _MARK: tuple[OperationAction, ...] = ("START", "SUCCEED")
 _MOST_REFUSALS = 1_000
+_SOON_S = 0.002
+"""For how long a body that was begun in a thread is expected to end any moment."""
 
 
 class LiveOperation(Protocol):
@@ -107,6 +109,8 @@ class Engine:
         self._unrecorded: set[str] = set()
         self._live: dict[str, LiveOperation] = {}
         self._running: set[asyncio.Future[object]] = set()
+        self._threads: set[asyncio.Future[object]] = set()
+        self._gathers_until = 0.0
         self._alarm = Alarm(self._awaiting.__contains__, journal.operations.get, clock)
         self._advancing = False
         # Of the current invocation:
@@ -333,7 +337,11 @@ class Engine:
         if self.reporter is not None:
             update = self.reporter.sent(update)
         self.journal.begin(update.id)
-        self.checkpointer.send(update, urgent=urgent)
+        if urgent and self._threads and self.host.time() < self._gathers_until and self._durability != "eager":
+            self.checkpointer.send(update, urgent=False)
+            self.checkpointer.gather()
+        else:
+            self.checkpointer.send(update, urgent=urgent)
 
     def start(self, update: OperationUpdate) -> None:
         """Send the START of an operation that the service carries out, unless it is recorded already."""
@@ -353,13 +361,17 @@ class Engine:
             self._begins.append((waiting, begin))
             return
 
-    def running(self, body: asyncio.Future[object]) -> None:
+    def running(self, body: asyncio.Future[object], *, in_thread: bool) -> None:
         """Count work that runs on the host for an operation; the invocation doesn't end before it has."""
         self._running.add(body)
+        if in_thread:
+            self._threads.add(body)
+            self._gathers_until = self.host.time() + _SOON_S
 
     def ended(self, body: asyncio.Future[object]) -> None:
         """That work has ended: go on, unless the engine is already about to."""
         self._running.discard(body)
+        self._threads.discard(body)
         if not self._advancing and not self.dropped:
             self._advance()
 
@@ -568,6 +580,7 @@ class Engine:
                 self.checkpointer.flush()  # nothing that could join it is under way
             if self._running:
                 self._alarm.set(self.host, self.checkpointer.flush_soon)
+                self.checkpointer.linger()
         elif any(self._is_pending(operation_id) for operation_id in self._awaiting):
             self._finished.set_result("pending")
         else:

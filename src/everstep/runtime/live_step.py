@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
+from functools import partial
 from inspect import CO_COROUTINE, isawaitable, iscoroutinefunction
 from random import random
 from typing import TYPE_CHECKING, cast
@@ -117,10 +118,13 @@ class LiveStep:
             self._reported = self._context.run(engine.reporter.attempt_started, call, self._attempt)
         is_async = _is_async(call.body)
         try:
-            if call.timeout is not None or engine.texts.blocks or (not is_async and not engine.may_block):
+            if call.timeout is not None or engine.texts.blocks:
                 coroutine: object = self._call_body()
             elif is_async:
                 coroutine = call.body(*self._arguments())
+            elif not engine.may_block:
+                self._await(engine.host.run_in_executor(None, partial(self._context.run, call.body, *self._arguments())), in_thread=True)
+                return
             else:
                 answer = self._context.run(call.body, *self._arguments())
                 if not isawaitable(answer):
@@ -130,12 +134,14 @@ class LiveStep:
         except Exception as error:  # of a plain body, or of arguments that do not fit an async one
             self._failed(error)
             return
-        body = spawn(engine.host, cast("Coroutine[object, object, object]", coroutine), self._context)
+        self._await(spawn(engine.host, cast("Coroutine[object, object, object]", coroutine), self._context))
+
+    def _await(self, body: asyncio.Future[object], *, in_thread: bool = False) -> None:
         self._body = body
         if body.done():
             self._ended(body)
         else:
-            engine.running(body)
+            self._engine.running(body, in_thread=in_thread)
             body.add_done_callback(self._ended)
 
     def _arguments(self) -> tuple[object, ...]:
@@ -187,7 +193,11 @@ class LiveStep:
         if error is not None:
             self._engine.fail(error)
             return
-        self._settled(body.result())
+        value = body.result()
+        if isawaitable(value):  # of a plain function that made it in its thread
+            self._await(spawn(self._engine.host, _awaited(value), self._context))
+        else:
+            self._settled(value)
 
     def _settled(self, value: object) -> None:
         """Send the body's result."""

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from everstep.client.api import Checkpointed, StatePage
+from everstep.protocol.shapes import OperationUpdate
+from everstep.runtime.checkpointer import Checkpointer
+
+
+class Service:
+    """Takes every update. called: set with each call."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.called = asyncio.Event()
+
+    async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
+        del arn, token, client_token
+        self.batches.append([update.id for update in updates])
+        self.called.set()
+        return Checkpointed(token="next", operations=())
+
+    async def get_state(self, arn: str, token: str, marker: str, max_items: int = 1000) -> StatePage:
+        raise NotImplementedError
+
+
+def checkpointer(service: Service) -> Checkpointer:
+    return Checkpointer(
+        host=asyncio.get_running_loop(),
+        client=service,
+        arn="arn",
+        token="first",
+        recorded=lambda _: None,
+        failed=lambda _: None,
+        revoked=lambda: None,
+        one_at_a_time=False,
+        reporter=None,
+    )
+
+
+def update(operation_id: str) -> OperationUpdate:
+    return OperationUpdate(id=operation_id, type="STEP", action="SUCCEED")
+
+
+async def _what_is_gathered_leaves_with_the_next_urgent_update() -> None:
+    service = Service()
+    sender = checkpointer(service)
+
+    sender.send(update("1"), urgent=False)
+    sender.gather()
+    sender.send(update("2"), urgent=False)
+    sender.gather()
+    await asyncio.sleep(0)
+    assert service.batches == []
+    sender.send(update("3"), urgent=True)
+    await service.called.wait()
+
+    assert service.batches == [["1", "2", "3"]]
+
+
+async def _what_is_gathered_does_not_wait_for_ever() -> None:
+    service = Service()
+    sender = checkpointer(service)
+
+    sender.send(update("1"), urgent=False)
+    sender.gather()
+    await service.called.wait()
+
+    assert service.batches == [["1"]]
+
+
+async def _what_is_quiet_lingers_once_told_to() -> None:
+    service = Service()
+    sender = checkpointer(service)
+
+    sender.send(update("1"), urgent=False)
+    sender.linger()
+    await service.called.wait()
+
+    assert service.batches == [["1"]]
+
+
+async def _a_flush_sends_at_once_and_only_once() -> None:
+    service = Service()
+    sender = checkpointer(service)
+
+    sender.send(update("1"), urgent=True)
+    sender.flush()
+    await service.called.wait()
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    assert service.batches == [["1"]]
+
+
+def test_what_is_gathered_leaves_with_the_next_urgent_update() -> None:
+    asyncio.run(_what_is_gathered_leaves_with_the_next_urgent_update())
+
+
+def test_what_is_gathered_does_not_wait_for_ever() -> None:
+    asyncio.run(_what_is_gathered_does_not_wait_for_ever())
+
+
+def test_what_is_quiet_lingers_once_told_to() -> None:
+    asyncio.run(_what_is_quiet_lingers_once_told_to())
+
+
+def test_a_flush_sends_at_once_and_only_once() -> None:
+    asyncio.run(_a_flush_sends_at_once_and_only_once())
