@@ -10,6 +10,7 @@ import io
 import tokenize
 import warnings
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from everstep.lint.allowances import Allowance, allowances
@@ -51,7 +52,7 @@ def findings(tree: ast.Module | None, text: str, path: str, selected: Collection
     lines = text.split("\n")
     given = allowances(text, IDS)
     found: list[Finding] = []
-    if tree is not None:
+    if tree is not None and not _is_of_an_sdk(path):
         program = Program(Module(tree))
         for rule in RULES:
             if rule.id in selected:
@@ -73,6 +74,13 @@ def _has_nothing(text: str) -> bool:
         return False
     _parsed(text)
     return True
+
+
+def _is_of_an_sdk(path: str) -> bool:
+    """Whether a file is part of an SDK itself, whose own functions of contexts are no handler code."""
+    parts = path.replace("\\", "/").split("/")
+    packages = {dialect.package for dialect in DIALECTS}
+    return any(inside in packages and outside in ("src", "site-packages") for outside, inside in pairwise(parts))
 
 
 def _decoded(source: bytes) -> str:

@@ -32,11 +32,43 @@ def forbidden_calls(
     *,
     unless: Callable[[ast.Call, str], bool] | None = None,
 ) -> Iterator[Report]:
-    """Reports of calls in handler code of what is listed. says: of (name, context's name, handling)."""
+    """Reports of calls in handler code of what is listed, also by the defaults of a class that it makes an instance of.
+
+    says: of (name, context's name, handling). unless: what makes a listed call a harmless one.
+    """
     for call, function, handling in program.calls():
         name = program.module.qualified(call.func)
         if name is not None and is_listed(name, listed) and not (unless is not None and unless(call, name)):
             yield Report(call, says(shown(name), program.context_name(function), handling) + reached(handling))
+        elif isinstance(call.func, ast.Name):
+            for field, made_by in _defaults(program, call, call.func):
+                if is_listed(made_by, listed):
+                    said = says(shown(made_by), program.context_name(function), handling)
+                    yield Report(call, f"{said}. It is called for the field `{field}` of `{call.func.id}`{reached(handling)}")
+
+
+def _defaults(program: Program, call: ast.Call, name: ast.Name) -> Iterator[tuple[str, str]]:
+    """The fields of a class of the module that a call leaves to a factory, and what that calls."""
+    kind = program.module.binding(name)
+    if kind is None or not isinstance(kind.value, ast.ClassDef) or call.args or any(given.arg is None for given in call.keywords):
+        return
+    written = {given.arg for given in call.keywords}
+    for statement in kind.value.body:
+        match statement:
+            case ast.AnnAssign(target=ast.Name(id=field), value=ast.Call(keywords=options)) if field not in written:
+                for option in options:
+                    if option.arg == "default_factory":
+                        yield from ((field, made_by) for made_by in _called_by(program, option.value))
+            case _:
+                pass
+
+
+def _called_by(program: Program, factory: ast.expr) -> Iterator[str]:
+    functions = [part.func for part in ast.walk(factory) if isinstance(part, ast.Call)] if isinstance(factory, ast.Lambda) else [factory]
+    for function in functions:
+        name = program.module.qualified(function)
+        if name is not None:
+            yield name
 
 
 def shown(name: str) -> str:

@@ -78,6 +78,7 @@ class Module:
         """The scope that a function, class, comprehension or module makes."""
         self.own: dict[FunctionNode | ast.Module, list[ast.AST]] = {}
         """What runs when a function runs, without the bodies of functions in it; for the module, what runs on import."""
+        self._names: dict[ast.expr, str | None] = {}
         self._bound: set[ast.AST] = set()
         self._nonlocal: list[Binding] = []
         self._walk()
@@ -127,6 +128,13 @@ class Module:
 
         scope: where it is read, for what is no node of the tree (an annotation that was a string).
         """
+        if scope is not None:
+            return self._qualify(node, scope)
+        if node not in self._names:
+            self._names[node] = self._qualify(node, None)
+        return self._names[node]
+
+    def _qualify(self, node: ast.expr, scope: Scope | None) -> str | None:
         parts: list[str] = []
         for _ in range(_MOST_ALIASES):
             while isinstance(node, ast.Attribute):

@@ -8,7 +8,7 @@ from typing import Final
 
 from everstep.lint.forbidden import forbidden_calls
 from everstep.lint.program import Handling, Program
-from everstep.lint.rule import Report, Rule
+from everstep.lint.rule import Report, Rule, reached
 
 _DRAWS: Final = frozenset(
     {"os.getrandom", "os.urandom", "random.Random", "random.SystemRandom", "secrets.*", "numpy.random.*"}
@@ -40,6 +40,27 @@ def _says(name: str, context: str, handling: Handling) -> str:
 
 def check(program: Program) -> Iterator[Report]:
     yield from forbidden_calls(program, _DRAWS, _says, unless=_is_seeded)
+    for call, _, handling in program.calls():
+        if program.module.qualified(call.func) == "builtins.hash" and len(call.args) == 1 and _is_text(program, call.args[0]):
+            yield Report(
+                call,
+                "handler code takes the hash() of a text, which is another in each process: take one that is not, such as "
+                f"zlib.crc32(text.encode()){reached(handling)}",
+            )
+
+
+def _is_text(program: Program, node: ast.expr) -> bool:
+    match node:
+        case ast.JoinedStr() | ast.Constant(value=str() | bytes()):
+            return True
+        case ast.Call(func=func):
+            return program.module.qualified(func) == "builtins.str"
+        case ast.Name():
+            one = program.module.binding(node)
+            annotation = one.node.annotation if one is not None and isinstance(one.node, ast.arg) else None
+            return annotation is not None and program.module.qualified(annotation) == "builtins.str"
+        case _:
+            return False
 
 
 RULE: Final = Rule("EVS002", "chance", "something is drawn at random in handler code", check)
