@@ -13,6 +13,7 @@ import pytest
 import everstep
 import everstep.testing
 from everstep import Completion, DurableContext, Poll, Retry, SyncContext, durable, plugins
+from everstep.cli.app import application
 from everstep.errors import DurableError
 from everstep.service.embedded import Service
 from everstep.testing import AsyncRunner, RecordedExecution, Runner
@@ -117,6 +118,9 @@ KIT: Final[list[object]] = [
     vars(RecordedExecution)["find"],
     AsyncRunner.run,
 ]
+COMMANDS: Final = {
+    command.name or getattr(command.callback, "__name__", ""): command.callback for command in application().registered_commands
+}
 METHODS: Final[list[object]] = [getattr(DurableContext, name) for name in sorted(public(DurableContext))]
 
 
@@ -226,3 +230,20 @@ def test_links_lead_somewhere(page: Path) -> None:
         there = (page.parent / path).resolve() if path else page
         assert there.exists(), f"{page.name}: {target}"
         assert not anchor or anchor in anchors(there), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented(name: str) -> None:
+    assert f"everstep {name}" in ALL_CODE
+
+
+@pytest.mark.parametrize("name", ["verify", "export", "estimate"])
+def test_every_option_of_the_commands_about_histories_is_on_their_page(name: str) -> None:
+    page = CODE[ROOT / "docs" / "verify.md"]
+    function = COMMANDS[name]
+    assert function is not None
+    names = {"most": "max"}
+    given = [names.get(option, option) for option in inspect.signature(function).parameters if option not in ("handler", "histories")]
+
+    missing = [option for option in given if f"--{option.replace('_', '-')}" not in page and option != "function"]
+    assert missing == []

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import typer
 
+from everstep.cli.estimate import estimate
+from everstep.cli.export import export
 from everstep.cli.lint import lint
 from everstep.cli.server import server
+from everstep.cli.verify import verify
 from everstep.cli.worker import print_worker_environment, worker
 
 
 def run() -> None:
     """Run the command that the process was given."""
+    application()()
+
+
+def application() -> typer.Typer:
+    """The application, with all its commands."""
     app = typer.Typer(help="Durable execution for Python.", no_args_is_help=True, pretty_exceptions_enable=False)
     app.command()(server)
     app.command()(worker)
     app.command("worker-environment")(print_worker_environment)
+    app.command()(verify)
+    app.command()(export)
+    app.command()(estimate)
     app.command("lint", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(_lint)
-    app()
+    return app
 
 
 def _lint(context: typer.Context) -> None:

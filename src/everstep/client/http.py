@@ -91,19 +91,23 @@ class HttpClient:
             region=region,
             credentials=EnvironmentCredentials(environ),
             ca_bundle=environ.get("AWS_CA_BUNDLE") or None,
-            max_attempts=_max_attempts(environ.get("AWS_MAX_ATTEMPTS")),
+            max_attempts=attempts_in(environ),
             environ=environ,
         )
 
     async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
         """See DurableClient."""
         request = rest.checkpoint_request(arn, token, updates, client_token)
-        return await self.blocking.run(lambda: self._call(request, rest.read_checkpoint))
+        return await self.blocking.run(lambda: self._call(request, lambda response: rest.read_checkpoint(response.body)))
 
     async def get_state(self, arn: str, token: str, marker: str, max_items: int = 1000) -> StatePage:
         """See DurableClient."""
         request = rest.state_request(arn, token, marker, max_items)
-        return await self.blocking.run(lambda: self._call(request, rest.read_state))
+        return await self.blocking.run(lambda: self._call(request, lambda response: rest.read_state(response.body)))
+
+    def ask(self, request: rest.Request) -> Response:
+        """Any other call of the API. It blocks the thread, and is repeated like the others. Raises ServiceError."""
+        return self._call(request, lambda response: response)
 
     def close(self) -> None:
         """Close idle connections and let the worker threads end. The client can still be used: it opens others."""
@@ -114,7 +118,7 @@ class HttpClient:
     def __del__(self) -> None:
         self.close()  # quietly: kept connections are meant to live as long as their client
 
-    def _call(self, request: rest.Request, read: Callable[[bytes], T]) -> T:
+    def _call(self, request: rest.Request, read: Callable[[Response], T]) -> T:
         """The answer, after as many attempts as it takes and is worth. A delay that the service asks for is kept to, up to 20 s."""
         attempt = 1
         while True:
@@ -123,7 +127,7 @@ class HttpClient:
             try:
                 response = self._exchange(request)
                 if 200 <= response.status < 300:
-                    return read(response.body)
+                    return read(response)
                 refusal = read_refusal(response.status, response.headers, response.body)
                 retry_after_s = _retry_after_s(response.headers)
             except msgspec.ValidationError as error:
@@ -165,7 +169,7 @@ class HttpClient:
 
     def _message(self, request: rest.Request) -> bytes:
         path = self._endpoint.path + request.path
-        headers = {"host": self._endpoint.authority}
+        headers = {"host": self._endpoint.authority, **dict(request.headers)}
         if request.body:
             headers["content-type"] = "application/json"
         if self._credentials is not None:
@@ -211,7 +215,9 @@ def _random() -> float:
     return random()
 
 
-def _max_attempts(setting: str | None) -> int:
+def attempts_in(environ: Mapping[str, str]) -> int:
+    """AWS_MAX_ATTEMPTS. Raises UsageError."""
+    setting = environ.get("AWS_MAX_ATTEMPTS")
     if not setting:
         return MAX_ATTEMPTS
     if not setting.strip().isdecimal() or int(setting) < 1:

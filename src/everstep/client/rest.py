@@ -24,12 +24,13 @@ _ROOT: Final = "/2025-12-01/durable-executions/"
 
 
 class Request(Struct, frozen=True):
-    """A request but for its host, headers and signature. path, query: encoded; the query is sorted."""
+    """A request but for its host and signature. path, query: encoded; the query is sorted. headers: by lower-case name."""
 
     method: str
     path: str
     query: str = ""
     body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class _Checkpoint(Shape, frozen=True):

@@ -50,9 +50,11 @@ def passed_by_replays(operations: Sequence[Operation]) -> Iterator[Operation]:
         if operation.parent_id in gathered and (operation.type != "CONTEXT" or operation.status not in TERMINAL):
             closed.add(operation.id)
             continue
+        is_branch = operation.parent_id in gathered  # its operations are asked for, itself it is not
         if operation.type == "CONTEXT" and operation.status in TERMINAL:
             if operation.context_details is None or not operation.context_details.replay_children:
                 closed.add(operation.id)
             elif operation.sub_type in _BATCHES:
                 gathered.add(operation.id)
-        yield operation
+        if not is_branch:
+            yield operation

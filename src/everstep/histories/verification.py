@@ -19,7 +19,7 @@ from everstep.histories.recording import Recording, passed_by_replays
 from everstep.protocol.shapes import Operation
 from everstep.runtime.replay_only import Asked, ReplayOnly
 
-Kind: TypeAlias = Literal["other operation", "no longer asked for", "cannot replay"]
+Kind: TypeAlias = Literal["other operation", "no longer asked for", "cannot replay", "unreadable"]
 
 UNKNOWN_ARN: Final = "arn:aws:lambda:us-east-1:123456789012:function:unknown:1/durable-execution/unknown/"
 
@@ -72,6 +72,12 @@ async def verify(handler: DurableHandler[object, object], recording: Recording) 
         return _told(recording, len(engine.passed), _cannot_replay(error), "it was cut off")
     finally:
         engine.drop()
+
+
+def unreadable(source: str, error: UsageError) -> Verdict:
+    """The verdict about what is no recording."""
+    divergence = Divergence(kind="unreadable", path=None, recorded="", asked=str(error), where=None, advice="")
+    return Verdict(source=source, execution="", status="unknown", replayed=0, divergence=divergence, then="it was not replayed")
 
 
 def _verdict(recording: Recording, operations: Mapping[str, Operation], engine: ReplayOnly, is_done: bool) -> Verdict:

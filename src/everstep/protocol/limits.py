@@ -23,6 +23,8 @@ MAX_ERROR_BYTES: Final = 1_048_576
 MAX_RESULT_SYNC: Final = 6_291_456
 MAX_RESULT_ASYNC: Final = 1_048_576
 MAX_OPERATIONS: Final = 3_000
+MAX_WRITTEN_BYTES: Final = 100 * 1024 * 1024
+"""Of payloads and errors of one execution, in all. Source: quotas page."""
 
 # What one checkpoint request of the SDK may carry. Precedent: the official Python SDK.
 MAX_BATCH_UPDATES: Final = 250

@@ -7,11 +7,13 @@ Rule: durable time is virtual here as well, for the service's clock jumps whenev
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Generic, TypeVar, overload
 
 from everstep.context import DurableContext
 from everstep.durations import Duration, seconds_of
 from everstep.handler import DurableHandler
+from everstep.histories.verification import Verdict
 from everstep.protocol.shapes import ErrorObject
 from everstep.synchronous import SyncContext
 from everstep.testing.exploring import Exploration
@@ -19,6 +21,7 @@ from everstep.testing.faults import Fault
 from everstep.testing.records import RecordedExecution
 from everstep.testing.runner import BaseRunner
 from everstep.testing.setup import Handler, OpenCallback, Trial
+from everstep.testing.verifying import verify_files
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -116,6 +119,10 @@ class AsyncRunner(BaseRunner):
         trial = self._setup.begin(handler, event, name=name, faults=faults)
         await trial.settle()
         return AsyncOpenExecution(trial)
+
+    async def verify(self, handler: DurableHandler[In, Out], *histories: str | Path) -> list[Verdict]:
+        """Replay exported histories against the handler. See `Runner.verify`."""
+        return await verify_files(handler, histories)
 
 
 class AsyncOpenExecution(Generic[Out]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar, overload
 
@@ -12,6 +13,7 @@ from everstep.context import DurableContext
 from everstep.durations import Duration, seconds_of
 from everstep.errors import UsageError
 from everstep.handler import DurableHandler
+from everstep.histories.verification import Verdict
 from everstep.protocol.limits import MAX_EXECUTION_TIMEOUT_S
 from everstep.protocol.shapes import ErrorObject
 from everstep.service.machine.rules import RULES, Rules
@@ -22,6 +24,7 @@ from everstep.testing.exploring import Exploration, Explorer
 from everstep.testing.faults import Fault
 from everstep.testing.records import RecordedExecution
 from everstep.testing.setup import BEGINNING, Handler, Invokable, OpenCallback, Setup, Trial
+from everstep.testing.verifying import verify_files
 from everstep.testing.virtual import VirtualRunner
 
 In = TypeVar("In")
@@ -197,6 +200,13 @@ class Runner(BaseRunner):
         trial = self._setup.begin(handler, event, name=name, faults=faults)
         self._wait_for(trial.settle())
         return OpenExecution(trial, self._wait_for)
+
+    def verify(self, handler: DurableHandler[In, Out], *histories: str | Path) -> list[Verdict]:
+        """Replay exported histories against the handler, without running anything. Raises AssertionError if it can't go on with one.
+
+        histories: files, and directories that stand for the .json files below them.
+        """
+        return self._wait_for(verify_files(handler, histories))
 
     def _wait_for(self, work: Coroutine[object, object, T]) -> T:
         try:

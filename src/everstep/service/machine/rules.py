@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from everstep.protocol.limits import MAX_OPERATIONS
+from everstep.protocol.limits import MAX_OPERATIONS, MAX_WRITTEN_BYTES
 
 BACKOFF_FIRST_MS: Final = 1_000
 BACKOFF_LONGEST_MS: Final = 60_000
@@ -25,7 +25,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     """
 
     max_operations: int = MAX_OPERATIONS
-    max_written_bytes: int = 100 * 1024 * 1024
+    max_written_bytes: int = MAX_WRITTEN_BYTES
     max_failures: int | None = None
     max_empty_pendings: int = 3
 

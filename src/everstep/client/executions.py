@@ -1,0 +1,141 @@
+"""Executions from outside: starting, reading and listing them, answering their callbacks. For tools and tests, not for handlers.
+
+Rule: each call is the API's own, made with the transport that handlers use, on the caller's thread; answers are in wire form.
+Source: Lambda API model 2015-03-31 (spec 2).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final, TypeAlias, cast
+
+import msgspec
+
+from everstep.client import rest
+from everstep.client.credentials import EnvironmentCredentials, credentials_in
+from everstep.client.endpoint import region_in
+from everstep.client.http import HttpClient, attempts_in
+from everstep.errors import ServiceError
+from everstep.protocol.shapes import ErrorObject, ExecutionStatus
+from everstep.protocol.sigv4 import uri_encode
+
+JsonObject: TypeAlias = Mapping[str, object]
+
+PAGE: Final = 1_000
+"""The most that a page may have. Source: API model."""
+_EXECUTIONS: Final = "/2025-12-01/durable-executions"
+_CALLBACKS: Final = "/2025-12-01/durable-execution-callbacks"
+_ARN_HEADER: Final = "x-amz-durable-execution-arn"
+
+
+def client_for(endpoint_url: str | None, region: str | None, environ: Mapping[str, str] = os.environ) -> HttpClient:
+    """The transport to a service: AWS as the environment says, or whatever answers at the URL. Raises UsageError.
+
+    Requests to a URL are signed if the environment holds keys: a service of one's own may ask for none.
+    """
+    if endpoint_url is None:
+        return HttpClient.from_environment(environ if region is None else {**environ, "AWS_REGION": region})
+    has_keys = credentials_in(environ) is not None
+    known = region or (region_in(environ) if has_keys and _names_region(environ) else "us-east-1")
+    return HttpClient(
+        endpoint_url,
+        region=known,
+        credentials=EnvironmentCredentials(environ) if has_keys else None,
+        ca_bundle=environ.get("AWS_CA_BUNDLE") or None,
+        max_attempts=attempts_in(environ),
+        environ=environ,
+    )
+
+
+def _names_region(environ: Mapping[str, str]) -> bool:
+    return bool(environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"))
+
+
+class ExecutionsApi:
+    """The calls. Each raises ServiceError if the service refuses, or cannot be reached."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    def close(self) -> None:
+        self._client.close()
+
+    def start(self, function: str, payload: str, *, name: str) -> str:
+        """Start an execution and return its ARN. function: name, NAME:QUALIFIER or ARN. name: of the execution; makes this idempotent."""
+        reference, qualifier = split_qualifier(function)
+        headers = (("x-amz-durable-execution-name", name), ("x-amz-invocation-type", "Event"))
+        path = f"/2015-03-31/functions/{uri_encode(reference)}/invocations"
+        query = "" if qualifier is None else f"Qualifier={uri_encode(qualifier)}"
+        answer = self._client.ask(rest.Request("POST", path, query, payload.encode(), headers))
+        arn = answer.headers.get(_ARN_HEADER)
+        if not arn:
+            raise ServiceError(f"{function} was invoked, and no durable execution began: is it a durable function?", code="NotDurable")
+        return arn
+
+    def describe(self, arn: str) -> JsonObject:
+        """What GetDurableExecution answers."""
+        return self._json(rest.Request("GET", f"{_EXECUTIONS}/{uri_encode(arn)}"))
+
+    def history(self, arn: str) -> list[JsonObject]:
+        """All events, oldest first, with their payloads."""
+        path = f"{_EXECUTIONS}/{uri_encode(arn)}/history"
+        return list(self._pages(path, [("IncludeExecutionData", "true")], "Events"))
+
+    def list(
+        self,
+        function: str,
+        *,
+        statuses: Sequence[ExecutionStatus] = (),
+        started_after: datetime | None = None,
+        started_before: datetime | None = None,
+    ) -> Iterator[JsonObject]:
+        """Executions of a function, those started last first. function: name, NAME:QUALIFIER or ARN."""
+        reference, qualifier = split_qualifier(function)
+        path = f"/2025-12-01/functions/{uri_encode(reference)}/durable-executions"
+        asked: list[tuple[str, str]] = [("Statuses", status) for status in statuses]
+        if qualifier is not None:
+            asked.append(("Qualifier", qualifier))
+        for member, moment in (("StartedAfter", started_after), ("StartedBefore", started_before)):
+            if moment is not None:
+                asked.append((member, moment.isoformat()))
+        return self._pages(path, asked, "DurableExecutions")
+
+    def succeed_callback(self, callback_id: str, result: str | None) -> None:
+        body = b"" if result is None else result.encode()
+        self._client.ask(rest.Request("POST", f"{_CALLBACKS}/{uri_encode(callback_id)}/succeed", body=body))
+
+    def fail_callback(self, callback_id: str, error: ErrorObject) -> None:
+        self._client.ask(rest.Request("POST", f"{_CALLBACKS}/{uri_encode(callback_id)}/fail", body=msgspec.json.encode(error)))
+
+    def heartbeat_callback(self, callback_id: str) -> None:
+        self._client.ask(rest.Request("POST", f"{_CALLBACKS}/{uri_encode(callback_id)}/heartbeat"))
+
+    def stop(self, arn: str, error: ErrorObject | None) -> None:
+        body = b"{}" if error is None else msgspec.json.encode(error)
+        self._client.ask(rest.Request("POST", f"{_EXECUTIONS}/{uri_encode(arn)}/stop", body=body))
+
+    def _pages(self, path: str, asked: Sequence[tuple[str, str]], member: str) -> Iterator[JsonObject]:
+        marker: object = None
+        while True:
+            query = [*asked, ("MaxItems", str(PAGE))]
+            if marker:
+                query.append(("Marker", str(marker)))
+            encoded = "&".join(sorted(f"{name}={uri_encode(value)}" for name, value in query))
+            page = self._json(rest.Request("GET", path, encoded))
+            yield from cast("list[JsonObject]", page.get(member) or [])
+            marker = page.get("NextMarker")
+            if not marker:
+                return
+
+    def _json(self, request: rest.Request) -> JsonObject:
+        return msgspec.json.decode(self._client.ask(request).body, type=dict[str, object])
+
+
+def split_qualifier(function: str) -> tuple[str, str | None]:
+    """A function's reference without its qualifier, and that: "order:live" is ("order", "live")."""
+    parts = function.split(":")
+    if function.startswith("arn:"):
+        return (":".join(parts[:7]), parts[7]) if len(parts) == 8 else (function, None)
+    return (parts[0], parts[1]) if len(parts) == 2 else (function, None)

@@ -1,0 +1,24 @@
+"""Handlers for a server."""
+
+from __future__ import annotations
+
+from everstep import DurableContext, durable
+
+
+async def charge(order_id: str) -> str:
+    return f"payment of {order_id}"
+
+
+def ask(callback_id: str) -> None:
+    assert callback_id
+
+
+@durable
+async def asking(event: str, ctx: DurableContext) -> str:
+    payment = await ctx.step(charge, event)
+    return payment + await ctx.wait_for_callback(ask, name="approval", returns=str)
+
+
+@durable
+async def changed(event: str, ctx: DurableContext) -> str:
+    return await ctx.wait_for_callback(ask, name="approval", returns=str)
