@@ -16,7 +16,7 @@ from everstep import Completion, DurableContext, Poll, Retry, SyncContext, durab
 from everstep.cli.app import application
 from everstep.errors import DurableError
 from everstep.service.embedded import Service
-from everstep.testing import AsyncRunner, RecordedExecution, Runner
+from everstep.testing import AsyncRunner, CloudRunner, RecordedExecution, Runner
 from tests.docs.snippets import PAGES, ROOT
 
 TEXTS: Final = {page: page.read_text() for page in PAGES}
@@ -117,6 +117,9 @@ KIT: Final[list[object]] = [
     Runner.explore_crashes,
     vars(RecordedExecution)["find"],
     AsyncRunner.run,
+    CloudRunner,
+    CloudRunner.run,
+    CloudRunner.on_callback,
 ]
 COMMANDS: Final = {
     command.name or getattr(command.callback, "__name__", ""): command.callback for command in application().registered_commands

@@ -5,7 +5,7 @@ Rule: an answer is found by the name that was given to `create_callback` or `wai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,6 +54,27 @@ def outcome_of(returns: object = None, text: str | None = None, raises: Exceptio
     if raises is not None:
         return Outcome(status="FAILED", error=describe(raises) if isinstance(raises, Exception) else raises)
     return Outcome(status="SUCCEEDED", result=serdes_for(object).serialize(returns) if text is None else text)
+
+
+class OpenCallback:
+    """A callback that waits for an answer. Answering raises ServiceError if it is over by then."""
+
+    def __init__(self, callback_id: str, name: str, complete: Callable[[Outcome], None], heartbeat: Callable[[], None]) -> None:
+        self.id, self.name = callback_id, name
+        self._complete, self._heartbeat = complete, heartbeat
+
+    def __repr__(self) -> str:
+        return f"<callback {self.name!r}>"
+
+    def succeed(self, value: object = None, *, text: str | None = None) -> None:
+        """value: written as JSON. text: instead of a value, the result as it is to be read."""
+        self._complete(outcome_of(value, text))
+
+    def fail(self, error: Exception | ErrorObject | None = None) -> None:
+        self._complete(outcome_of(raises=error or ErrorObject()))
+
+    def heartbeat(self) -> None:
+        self._heartbeat()
 
 
 def name_of(callback: Operation) -> str:

@@ -16,11 +16,12 @@ from everstep.handler import DurableHandler
 from everstep.histories.verification import Verdict
 from everstep.protocol.shapes import ErrorObject
 from everstep.synchronous import SyncContext
+from everstep.testing.answers import OpenCallback
 from everstep.testing.exploring import Exploration
 from everstep.testing.faults import Fault
 from everstep.testing.records import RecordedExecution
 from everstep.testing.runner import BaseRunner
-from everstep.testing.setup import Handler, OpenCallback, Trial
+from everstep.testing.setup import Handler, Trial
 from everstep.testing.verifying import verify_files
 
 In = TypeVar("In")

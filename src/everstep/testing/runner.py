@@ -19,11 +19,11 @@ from everstep.protocol.shapes import ErrorObject
 from everstep.service.machine.rules import RULES, Rules
 from everstep.service.registration import DEFAULT_INVOCATION_TIMEOUT_S
 from everstep.synchronous import SyncContext
-from everstep.testing.answers import IGNORED, answer
+from everstep.testing.answers import IGNORED, OpenCallback, answer
 from everstep.testing.exploring import Exploration, Explorer
 from everstep.testing.faults import Fault
 from everstep.testing.records import RecordedExecution
-from everstep.testing.setup import BEGINNING, Handler, Invokable, OpenCallback, Setup, Trial
+from everstep.testing.setup import BEGINNING, Handler, Invokable, Setup, Trial
 from everstep.testing.verifying import verify_files
 from everstep.testing.virtual import VirtualRunner
 

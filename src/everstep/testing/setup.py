@@ -28,7 +28,7 @@ from everstep.service.machine.history import render_event
 from everstep.service.machine.rules import Rules
 from everstep.service.registration import DEFAULT_INVOCATION_TIMEOUT_S, entry_of
 from everstep.synchronous import SyncContext
-from everstep.testing.answers import Answer, name_of, outcome_of, unanswered
+from everstep.testing.answers import Answer, OpenCallback, name_of, unanswered
 from everstep.testing.faults import Fault
 from everstep.testing.records import JsonObject, RecordedExecution
 from everstep.testing.virtual import JumpingClock
@@ -116,31 +116,6 @@ def _apart(entry: Durable | Plain, clock: Callable[[], float]) -> Durable | Plai
     return entry
 
 
-class OpenCallback:
-    """A callback that waits for an answer. Answering raises ServiceError if it is over by then."""
-
-    def __init__(self, world: World, place: Place, operation: Operation) -> None:
-        self._world, self._place = world, place
-        details = operation.callback_details
-        assert details is not None
-        assert details.callback_id is not None
-        self.id = details.callback_id
-        self.name = name_of(operation)
-
-    def __repr__(self) -> str:
-        return f"<callback {self.name!r}>"
-
-    def succeed(self, value: object = None, *, text: str | None = None) -> None:
-        """value: written as JSON. text: instead of a value, the result as it is to be read."""
-        self._world.complete(self._place, self.id, outcome_of(value, text))
-
-    def fail(self, error: Exception | ErrorObject | None = None) -> None:
-        self._world.complete(self._place, self.id, outcome_of(raises=error or ErrorObject()))
-
-    def heartbeat(self) -> None:
-        self._world.heartbeat(self._place, self.id)
-
-
 class Trial(Generic[Out]):
     """One execution under test, as both kinds of runners drive it."""
 
@@ -154,7 +129,7 @@ class Trial(Generic[Out]):
         if not waiting:
             what = "a callback" if name is None else f"the callback {name!r}"
             raise LookupError(f"the execution never waited for {what}:\n{self.record().tree()}")
-        return OpenCallback(self._world, self._place, waiting[0])
+        return self._open_callback(waiting[0])
 
     async def advance(self, seconds: float) -> None:
         """Go on for so long, in virtual time."""
@@ -218,6 +193,19 @@ class Trial(Generic[Out]):
 
     def _waiting(self, name: str | None) -> list[Operation]:
         return [callback for callback in self._place.open_callbacks() if name in (None, name_of(callback))]
+
+    def _open_callback(self, callback: Operation) -> OpenCallback:
+        world, place = self._world, self._place
+        details = callback.callback_details
+        assert details is not None
+        assert details.callback_id is not None
+        callback_id = details.callback_id
+        return OpenCallback(
+            callback_id,
+            name_of(callback),
+            lambda outcome: world.complete(place, callback_id, outcome),
+            lambda: world.heartbeat(place, callback_id),
+        )
 
     def _is_stuck(self) -> bool:
         """Whether nothing but the execution's timeout will end a wait for callbacks that nobody answers."""
