@@ -65,6 +65,10 @@ def test_a_comment_for_a_rule_that_is_not_selected_is_left_alone() -> None:
     assert check(source, "orders.py", {"EVS002", "EVS091"}) == []
 
 
+def test_a_comment_that_only_begins_with_the_name_is_none() -> None:
+    assert found("a = 1.0  # everstep: the service keeps this") == []
+
+
 def test_text_that_looks_like_a_comment_is_none() -> None:
     assert found('a = "# everstep: allow[EVS001]"') == []
 

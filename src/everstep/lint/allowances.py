@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 _MARK: Final = "everstep:"
-_COMMENT: Final = re.compile(r"#\s*everstep:\s*(?P<what>[\w-]+)\s*(?:\[(?P<rules>[^\]]*)\])?\s*(?P<reason>.*)")
+_COMMENT: Final = re.compile(r"#\s*everstep:\s*(?P<what>allow[\w-]*|[\w-]+(?=\[))\s*(?:\[(?P<rules>[^\]]*)\])?\s*(?P<reason>.*)")
+"""Other comments may begin with our name, too."""
 _BLANK: Final = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING})
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Iterator
+from typing import Final
 
 from everstep.lint.program import Handling, Program
 from everstep.lint.rule import Report, reached
@@ -34,11 +35,13 @@ def forbidden_calls(
 ) -> Iterator[Report]:
     """Reports of calls in handler code of what is listed, also by the defaults of a class that it makes an instance of.
 
-    says: of (name, context's name, handling). unless: what makes a listed call a harmless one.
+    What is only written to a log is no matter. says: of (name, context's name, handling). unless: what makes a listed call a harmless one.
     """
     for call, function, handling in program.calls():
         name = program.module.qualified(call.func)
-        if name is not None and is_listed(name, listed) and not (unless is not None and unless(call, name)):
+        if name is not None and is_listed(name, listed):
+            if (unless is not None and unless(call, name)) or is_logged(program, call):
+                continue
             yield Report(call, says(shown(name), program.context_name(function), handling) + reached(handling))
         elif isinstance(call.func, ast.Name):
             for field, made_by in _defaults(program, call, call.func):
@@ -74,6 +77,24 @@ def _called_by(program: Program, factory: ast.expr) -> Iterator[str]:
 def shown(name: str) -> str:
     """A dotted name as people write it."""
     return name.removeprefix("builtins.")
+
+
+_LEVELS: Final = frozenset({"critical", "debug", "error", "exception", "info", "log", "warning"})
+
+
+def is_logged(program: Program, node: ast.AST) -> bool:
+    """Whether an expression is only written to a log or printed."""
+    for outer in program.module.ancestors(node):
+        if isinstance(outer, ast.stmt | FunctionNode):
+            return False
+        if isinstance(outer, ast.Call):
+            func = outer.func
+            if program.module.qualified(func) == "builtins.print":
+                return True
+            if isinstance(func, ast.Attribute) and func.attr in _LEVELS:
+                owner = func.value.attr if isinstance(func.value, ast.Attribute) else getattr(func.value, "id", "")
+                return owner in ("log", "logger", "logging")
+    return False
 
 
 def in_argument_of_operation(program: Program, node: ast.AST, function: FunctionNode) -> bool:

@@ -15,7 +15,10 @@ _FARTHEST: Final = 12
 
 
 def origin(module: Module, node: ast.expr, passing: Collection[str]) -> str | None:
-    """The imported callable that made the value. passing: methods whose result counts as of the same origin, as do capitalised ones."""
+    """The imported callable that made the value.
+
+    passing: methods and attributes whose value counts as of the same origin; capitalised ones do as well.
+    """
     for _ in range(_FARTHEST):
         one = module.binding(node)
         if one is not None and one.kind in (Kind.ASSIGNED, Kind.ENTERED) and isinstance(one.value, ast.expr):
@@ -30,7 +33,7 @@ def origin(module: Module, node: ast.expr, passing: Collection[str]) -> str | No
                 if not isinstance(func, ast.Attribute) or not (func.attr in passing or func.attr[:1].isupper()):
                     return None
                 node = func.value
-            case ast.Attribute(value=value):
+            case ast.Attribute(value=value, attr=attr) if attr in passing or attr[:1].isupper():
                 node = value
             case ast.BinOp(left=left, op=ast.Div()):
                 node = left

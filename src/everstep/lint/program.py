@@ -13,23 +13,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from everstep.lint.dialects import DIALECTS, Dialect, Runs, Takes
+from everstep.lint.functions import Functions, argument, name_of
 from everstep.lint.scopes import Binding, FunctionNode, Kind, Module, Scope
 
-_TRANSPARENT: Final = frozenset(
-    f"{module}.{name}"
-    for module, names in {
-        "builtins": ("staticmethod", "classmethod", "property"),
-        "contextlib": ("contextmanager", "asynccontextmanager"),
-        "functools": ("cache", "cached_property", "lru_cache", "wraps"),
-        "typing": ("final", "no_type_check", "override"),
-    }.items()
-    for name in names
-)
-"""Decorators after which calling the name still runs the function."""
 _CALLS_ITS_ARGUMENTS: Final = frozenset({"builtins.filter", "builtins.map", "functools.reduce"})
 _CALLS_ITS_KEY: Final = frozenset({"builtins.max", "builtins.min", "builtins.sorted"})
 _WRAPPERS_OF_TYPES: Final = frozenset({"Annotated", "ClassVar", "Final", "Optional", "Union"})
-_MOST_STEPS: Final = 8  # how far an expression is followed to the function it stands for
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +58,13 @@ class Program:
 
     def __init__(self, module: Module) -> None:
         self.module = module
+        self.functions = Functions(module)
         self.contexts: dict[Binding, ContextKind] = {}
         self.operations: dict[ast.Call, Operation] = {}
         self.steps: dict[FunctionNode, Operation | None] = {}
         """Bodies of steps, submitters, checks, compensations; by which operation, if that is seen."""
+        self.compensations: dict[ast.Call, ast.expr] = {}
+        """Calls of `saga.compensate` and `saga.cleanup`, and what they are given."""
         self.children: dict[FunctionNode, Operation] = {}
         """Bodies of child contexts, items and branches."""
         self.handlers: dict[FunctionNode, Handling] = {}
@@ -121,42 +113,9 @@ class Program:
                     return one.name
         return default
 
-    def definitions(self, node: ast.expr) -> list[FunctionNode]:
-        """The functions of the module that an expression stands for."""
-        return self._definitions(node, 0)
-
-    def _definitions(self, node: ast.expr, depth: int) -> list[FunctionNode]:
-        if depth > _MOST_STEPS:
-            return []
-        match node:
-            case ast.Lambda():
-                return [node]
-            case ast.IfExp(body=body, orelse=orelse):
-                return self._definitions(body, depth + 1) + self._definitions(orelse, depth + 1)
-            case ast.Name():
-                bindings = self.module.bindings(node.id, self.module.scope_of[node])
-                if all(binding.kind is Kind.FUNCTION for binding in bindings):
-                    return [binding.value for binding in bindings if isinstance(binding.value, FunctionNode)]
-                value = self.module.value(node)
-                return [] if value is node else self._definitions(value, depth + 1)
-            case ast.Attribute(value=ast.Name() as receiver, attr=name):
-                return self._methods(receiver, name)
-            case ast.Call(func=func, args=args):
-                if self.module.qualified(func) in ("functools.partial", "everstep.Branch") and args:
-                    return self._definitions(args[0], depth + 1)
-                return self._made_by(func, depth + 1)
-            case _:
-                return []
-
-    def called(self, call: ast.Call) -> list[FunctionNode]:
-        """The functions of the module that a call runs: not those that a decorator has made into something else."""
-        if isinstance(call.func, ast.Call):
-            return []
-        return [function for function in self.definitions(call.func) if self._runs_when_called(function)]
-
     def runs_operations(self, call: ast.Call) -> bool:
         """Whether a call is an operation, or runs a function of the module that comes to one."""
-        return call in self.operations or any(function in self.operating for function in self.called(call))
+        return call in self.operations or any(function in self.operating for function in self.functions.called(call))
 
     # -- contexts and operations -----------------------------------------------
 
@@ -172,8 +131,7 @@ class Program:
     def _find_contexts(self) -> None:
         todo: deque[FunctionNode] = deque()
         for function in self.module.functions():
-            decorators = [] if isinstance(function, ast.Lambda) else function.decorator_list
-            for name in map(self._decorator, decorators):
+            for name in self.functions.decorators(function):
                 for dialect in DIALECTS:
                     if name in dialect.handlers:
                         self._make_handler(function, dialect)
@@ -184,10 +142,10 @@ class Program:
                 todo.append(function)
         for node in self.module.scope_of:
             if isinstance(node, ast.Call) and node.args:
-                made_by = self._decorator(node)
+                made_by = self.functions.decorator(node)
                 for dialect in DIALECTS:
                     if made_by in dialect.handlers:
-                        for function in self.definitions(node.args[0]):
+                        for function in self.functions.definitions(node.args[0]):
                             self._make_handler(function, dialect)
         todo.extend(self.durable)
         while todo:
@@ -205,20 +163,13 @@ class Program:
     def _is_async(self, function: FunctionNode) -> bool:
         return isinstance(function, ast.AsyncFunctionDef)
 
-    def _decorator(self, node: ast.expr) -> str | None:
-        """The dotted name of a decorator, with or without options."""
-        made = self.module.value(node)
-        if isinstance(made, ast.Call):
-            made = made.func.func if isinstance(made.func, ast.Call) else made.func
-        return self.module.qualified(made)
-
     def _annotated(self, function: FunctionNode) -> list[tuple[Binding, ContextKind]]:
         scope = self.module.scopes[function].parent
         assert scope is not None
         found: list[tuple[Binding, ContextKind]] = []
-        for argument in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs):
-            if argument.annotation is not None and (kind := self._context_type(argument.annotation, scope)) is not None:
-                binding = self.module.parameter(function, argument.arg)
+        for given in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs):
+            if given.annotation is not None and (kind := self._context_type(given.annotation, scope)) is not None:
+                binding = self.module.parameter(function, given.arg)
                 if binding is not None:
                     found.append((binding, kind))
         return found
@@ -253,14 +204,15 @@ class Program:
         operation, takes = self._operation(call)
         if operation is None:
             if (compensation := self._compensation(call)) is not None:
-                self.steps.update(dict.fromkeys(self.definitions(compensation)))
-            for function in self.called(call):
+                self.compensations[call] = compensation
+                self.steps.update(dict.fromkeys(self.functions.definitions(compensation)))
+            for function in self.functions.called(call):
                 yield from self._pass_contexts(call, function)
             return
         self.operations[call] = operation
         if takes is None or (given := argument(call, takes.place, takes.name)) is None:
             return
-        bodies = self._members(given) if takes.runs is Runs.AS_CHILDREN else self.definitions(given)
+        bodies = self.functions.members(given) if takes.runs is Runs.AS_CHILDREN else self.functions.definitions(given)
         for body in bodies:
             if takes.runs is Runs.AS_STEP:
                 self.steps[body] = operation
@@ -315,65 +267,6 @@ class Program:
                 self.contexts[parameter] = self.contexts[passed]
                 yield function
 
-    def _members(self, node: ast.expr) -> list[FunctionNode]:
-        """The functions in a collection of branches."""
-        found: list[FunctionNode] = []
-        todo = [node]
-        for _ in range(10_000):  # each look goes deeper, but a name may stand for itself
-            if not todo:
-                break
-            one = self.module.value(todo.pop())
-            match one:
-                case ast.List(elts=elements) | ast.Tuple(elts=elements):
-                    todo += elements
-                case ast.Dict(values=values):
-                    todo += values
-                case ast.ListComp(elt=element) | ast.GeneratorExp(elt=element) | ast.DictComp(value=element):
-                    todo.append(element)
-                case ast.Starred(value=value):
-                    todo.append(value)
-                case ast.BinOp(left=left, op=ast.Add(), right=right):
-                    todo += [left, right]
-                case _:
-                    found += self.definitions(one)
-        return found
-
-    def _methods(self, receiver: ast.Name, name: str) -> list[FunctionNode]:
-        """The method that `self.name` is, in the code of a class."""
-        binding = self.module.binding(receiver)
-        if binding is None or binding.kind is not Kind.PARAMETER or receiver.id not in ("self", "cls"):
-            return []
-        owner = binding.scope.parent
-        if owner is None or not isinstance(owner.node, ast.ClassDef):
-            return []
-        found = owner.bindings.get(name, [])
-        return [one.value for one in found if isinstance(one.value, FunctionNode)] if len(found) == 1 else []
-
-    def _made_by(self, func: ast.expr, depth: int) -> list[FunctionNode]:
-        """What calling a function of the module gives, where that is a function: `def steps(x): def branch(ctx): …; return branch`."""
-        found: list[FunctionNode] = []
-        for function in self._definitions(func, depth) if isinstance(func, ast.Name) else ():
-            if self._is_bound_by_calling(function):
-                found.append(function)
-                continue
-            returned = [node.value for node in self.module.own[function] if isinstance(node, ast.Return)]
-            if isinstance(function, ast.Lambda):
-                returned.append(function.body)
-            for value in returned:
-                if isinstance(value, ast.Name | ast.Lambda):
-                    found += self._definitions(value, depth + 1)
-        return found
-
-    def _is_bound_by_calling(self, function: FunctionNode) -> bool:
-        """Whether a decorator makes calls of the function give a body with those arguments."""
-        decorators = [] if isinstance(function, ast.Lambda) else function.decorator_list
-        names = set(map(self._decorator, decorators))
-        return any(names & (dialect.steps | dialect.children) for dialect in DIALECTS)
-
-    def _runs_when_called(self, function: FunctionNode) -> bool:
-        decorators = [] if isinstance(function, ast.Lambda) else function.decorator_list
-        return all(self._decorator(one) in _TRANSPARENT for one in decorators)
-
     # -- roles -----------------------------------------------------------------
 
     def _find_handler_code(self) -> None:
@@ -411,12 +304,12 @@ class Program:
                 bodies = [body for body, by in self.children.items() if by.node is call]
                 enter(bodies, Handling(handling.name, operation.kind, handling.through))
             return
-        called = [one for one in self.called(call) if one not in self.durable]
+        called = [one for one in self.functions.called(call) if one not in self.durable]
         name = self.module.qualified(call.func)
         if name in _CALLS_ITS_ARGUMENTS and call.args:
-            called += self.definitions(call.args[0])
+            called += self.functions.definitions(call.args[0])
         elif name in _CALLS_ITS_KEY or (isinstance(call.func, ast.Attribute) and call.func.attr == "sort"):
-            called += [one for keyword in call.keywords if keyword.arg == "key" for one in self.definitions(keyword.value)]
+            called += [one for keyword in call.keywords if keyword.arg == "key" for one in self.functions.definitions(keyword.value)]
         for one in called:
             through = handling.through if isinstance(one, ast.Lambda) else (*handling.through, name_of(one))
             enter([one], Handling(handling.name, handling.kind, through))
@@ -429,18 +322,3 @@ class Program:
             if function not in self.operating:
                 self.operating.add(function)
                 todo += self._callers.get(function, ())
-
-
-def name_of(function: FunctionNode) -> str:
-    """What a reader calls the function."""
-    return "a lambda" if isinstance(function, ast.Lambda) else function.name
-
-
-def argument(call: ast.Call, place: int, name: str) -> ast.expr | None:
-    """The argument of a call, by its place or its name; None if it is not written out."""
-    for given in call.keywords:
-        if given.arg == name:
-            return given.value
-    if place < len(call.args) and not any(isinstance(one, ast.Starred) for one in call.args[: place + 1]):
-        return call.args[place]
-    return None

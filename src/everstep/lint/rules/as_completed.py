@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from everstep.lint.program import Program, argument
+from everstep.lint.functions import argument
+from everstep.lint.program import Program
 from everstep.lint.rule import Report, Rule, reached
 
 
@@ -33,7 +34,7 @@ def _has_coroutines(program: Program, node: ast.expr) -> bool:
             return False
     return any(
         isinstance(one, ast.Call)
-        and (one in program.operations or any(isinstance(made, ast.AsyncFunctionDef) for made in program.called(one)))
+        and (one in program.operations or any(isinstance(made, ast.AsyncFunctionDef) for made in program.functions.called(one)))
         for one in given
     )
 

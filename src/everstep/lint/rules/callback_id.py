@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
+from everstep.lint.forbidden import in_argument_of_operation
 from everstep.lint.program import Program
 from everstep.lint.rule import Report, Rule, reached
 from everstep.lint.scopes import Binding, Kind
@@ -14,14 +15,21 @@ _LOGS: Final = frozenset({"critical", "debug", "error", "exception", "info", "lo
 
 
 def check(program: Program) -> Iterator[Report]:
-    for node, _, handling in program.code():
+    for node, function, handling in program.code():
         if not isinstance(node, ast.Expr):
             continue
         call = node.value.value if isinstance(node.value, ast.Await) else node.value
-        if not isinstance(call, ast.Call) or program.runs_operations(call) or program.called(call) or _keeps_or_logs(program, call):
+        if (
+            not isinstance(call, ast.Call)
+            or program.runs_operations(call)
+            or program.functions.called(call)
+            or _keeps_or_logs(program, call)
+        ):
             continue
-        for part in ast.walk(call):
-            if isinstance(part, ast.Attribute) and part.attr == "callback_id" and _is_callback(program, part.value):
+        for part in program.module.run_by(function, [call]):
+            if not isinstance(part, ast.Attribute) or part.attr != "callback_id" or in_argument_of_operation(program, part, function):
+                continue
+            if _is_callback(program, part.value):
                 yield Report(
                     call,
                     f"the id of a callback is handed out by handler code; every replay hands it out again: do it in a step, or use "

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from everstep.lint.dialects import Runs
-from everstep.lint.program import Program, argument, name_of
+from everstep.lint.functions import argument, name_of
+from everstep.lint.program import Program
 from everstep.lint.rule import Report, Rule
 from everstep.lint.scopes import FunctionNode
 
@@ -20,7 +21,7 @@ def check(program: Program) -> Iterator[Report]:
         given = argument(call, takes.place, takes.name)
         if not isinstance(given, ast.Call):
             continue
-        called = program.called(given)
+        called = program.functions.called(given)
         if called and all(isinstance(one, ast.AsyncFunctionDef) and not _is_generator(one) for one in called):
             name = name_of(called[0])
             yield Report(

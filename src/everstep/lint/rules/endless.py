@@ -13,6 +13,8 @@ from everstep.lint.scopes import FunctionNode
 
 def check(program: Program) -> Iterator[Report]:
     for node, function, handling in program.code():
+        if function not in program.durable:
+            continue  # a task may be cancelled, and who calls a function may catch what ends it
         match node:
             case ast.While(test=ast.Constant(value=value), body=body) if value:
                 pass
@@ -20,7 +22,7 @@ def check(program: Program) -> Iterator[Report]:
                 pass
             case _:
                 continue
-        if _runs_operations(program, body, function) and not _ends(body):
+        if _runs_operations(program, body, function) and not _ends(body) and not _is_in_a_block(program, node):
             context = program.context_name(function)
             await_ = "await " if handling.kind.is_awaited else ""
             instead = (
@@ -33,6 +35,11 @@ def check(program: Program) -> Iterator[Report]:
                 f"a loop that never ends makes operations in each round; an execution has 3,000 at most, and every replay goes through all "
                 f"of them: {instead}{reached(handling)}",
             )
+
+
+def _is_in_a_block(program: Program, node: ast.AST) -> bool:
+    """Whether something around the loop may end it: a timeout, or an `except` of what it raises."""
+    return any(isinstance(outer, ast.With | ast.AsyncWith | ast.Try | ast.TryStar) for outer in program.module.ancestors(node))
 
 
 def _runs_operations(program: Program, body: Sequence[ast.stmt], function: FunctionNode) -> bool:

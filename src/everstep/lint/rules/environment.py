@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from everstep.lint.forbidden import in_argument_of_operation, is_listed, shown
+from everstep.lint.forbidden import in_argument_of_operation, is_listed, is_logged, shown
 from everstep.lint.program import Program
 from everstep.lint.rule import Report, Rule, reached
 
@@ -25,7 +25,7 @@ def check(program: Program) -> Iterator[Report]:
         if not isinstance(node, ast.Name | ast.Attribute):
             continue
         name = program.module.qualified(node)
-        if name is None or not is_listed(name, _READS) or in_argument_of_operation(program, node, function):
+        if name is None or not is_listed(name, _READS) or is_logged(program, node) or in_argument_of_operation(program, node, function):
             continue
         yield Report(
             node,

@@ -17,7 +17,7 @@ def check(program: Program) -> Iterator[Report]:
         if child is not None:
             yield Report(call, _says(program, child, operation.context, f"calls `{operation.written}`"))
     for call, _, _ in program.calls():
-        if call in program.operations or not any(function in program.operating for function in program.called(call)):
+        if call in program.operations or not any(function in program.operating for function in program.functions.called(call)):
             continue
         for given in (*call.args, *(keyword.value for keyword in call.keywords)):
             context = program.context(given)

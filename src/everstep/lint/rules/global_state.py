@@ -53,18 +53,23 @@ def _is_global(program: Program, name: ast.Name) -> bool:
     return home(program.module, name) is program.module.scopes[program.module.tree]
 
 
-def _is_guarded(program: Program, node: ast.AST, name: str) -> bool:
-    for outer in program.module.ancestors(node):
-        if isinstance(outer, ast.If | ast.IfExp) and any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(outer.test)):
+def _is_guarded(program: Program, node: ast.expr | ast.stmt, name: str) -> bool:
+    """Whether the name is looked at first: by a test around, or in the function above it, as caches do."""
+    module = program.module
+    statement: ast.AST = node
+    for outer in module.ancestors(node):
+        if isinstance(outer, ast.If | ast.IfExp) and _names(outer.test, name):
             return True
-        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef):
-            return any(
-                isinstance(part, ast.Name) and part.id == name
-                for statement in outer.body
-                if isinstance(statement, ast.If)
-                for part in ast.walk(statement.test)
-            )
-    return False
+        if isinstance(outer, ast.stmt) and not isinstance(statement, ast.stmt):
+            statement = outer
+    above = [part for part in module.own[module.function_at(node)] if isinstance(part, ast.expr) and part.lineno < node.lineno]
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        return any(isinstance(part, ast.Name) and part.id == name and isinstance(part.ctx, ast.Load) for part in above)
+    return any(isinstance(module.parent_of[part], ast.If) and _names(part, name) for part in above)
+
+
+def _names(node: ast.AST, name: str) -> bool:
+    return any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(node))
 
 
 RULE: Final = Rule("EVS010", "global-state", "handler code changes a global, or reads one that a step changes", check)

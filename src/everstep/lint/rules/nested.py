@@ -35,7 +35,7 @@ def _step_around(program: Program, call: ast.Call, context: Binding) -> Function
 
 
 def _hands_a_context_on(program: Program, call: ast.Call, step: FunctionNode) -> bool:
-    if step in program.handlers or not any(function in program.operating for function in program.called(call)):
+    if step in program.handlers or not any(function in program.operating for function in program.functions.called(call)):
         return False
     return any(program.context(given) is not None for given in (*call.args, *(keyword.value for keyword in call.keywords)))
 

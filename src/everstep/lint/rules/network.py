@@ -42,8 +42,18 @@ _CLIENTS: Final = frozenset(
         *("anthropic.Anthropic", "anthropic.AsyncAnthropic", "openai.AsyncOpenAI", "openai.OpenAI"),
     }
 )
-_STILL_CLIENTS: Final = frozenset({"client", "resource"})
-_QUIET: Final = frozenset({"aclose", "can_paginate", "client", "close", "get_paginator", "get_waiter", "resource"})
+_STILL_CLIENTS: Final = frozenset(
+    {
+        *("client", "meta", "resource"),
+        *("beta", "chat", "completions", "embeddings", "images", "messages", "responses", "with_options"),
+    }
+)
+_QUIET: Final = frozenset(
+    {
+        *("aclose", "build_request", "can_paginate", "client", "close", "copy", "get_adapter", "get_paginator", "get_waiter", "mount"),
+        *("prepare_request", "resource", "with_options"),
+    }
+)
 """Methods of clients that talk to nobody."""
 
 

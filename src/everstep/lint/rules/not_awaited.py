@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from everstep.lint.program import Program, name_of
+from everstep.lint.functions import name_of
+from everstep.lint.program import Program
 from everstep.lint.rule import Report, Rule, reached
 from everstep.lint.scopes import FunctionNode
 
@@ -19,7 +20,7 @@ def check(program: Program) -> Iterator[Report]:
         if operation is not None:
             what, gives = f"`{operation.written}`", operation.kind.is_awaited
         else:
-            called = program.called(call)
+            called = program.functions.called(call)
             gives = bool(called) and all(isinstance(one, ast.AsyncFunctionDef) and one in program.operating for one in called)
             gives = gives and not any(map(_is_generator, called))
             what = f"`{name_of(called[0])}`" if called else ""

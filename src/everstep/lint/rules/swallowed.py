@@ -10,6 +10,7 @@ from everstep.lint.program import Program
 from everstep.lint.rule import Report, Rule, reached
 from everstep.lint.scopes import FunctionNode
 
+_EXITS: Final = frozenset({"builtins.exit", "builtins.quit", "os._exit", "os.abort", "sys.exit"})
 _EVERYTHING: Final = frozenset({"builtins.BaseException", "builtins.GeneratorExit"})
 
 
@@ -58,7 +59,14 @@ def _waits(program: Program, body: Sequence[ast.stmt], function: FunctionNode) -
 
 
 def _passes_on(program: Program, handler: ast.ExceptHandler, function: FunctionNode) -> bool:
-    return any(isinstance(part, ast.Raise) or _names(part, handler.name) for part in program.module.run_by(function, handler.body))
+    return any(
+        isinstance(part, ast.Raise) or _names(part, handler.name) or (isinstance(part, ast.Call) and _exits(program, part))
+        for part in program.module.run_by(function, handler.body)
+    )
+
+
+def _exits(program: Program, call: ast.Call) -> bool:
+    return program.module.qualified(call.func) in _EXITS
 
 
 def _names(part: ast.AST, caught: str | None) -> bool:

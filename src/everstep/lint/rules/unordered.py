@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from everstep.lint.program import Program, argument
+from everstep.lint.functions import argument
+from everstep.lint.program import Program
 from everstep.lint.rule import Report, Rule, reached
 from everstep.lint.scopes import Binding, FunctionNode, Kind
 
@@ -86,7 +87,7 @@ def is_unordered(program: Program, node: ast.expr, depth: int = 0) -> bool:
         case ast.Call(func=func, args=arguments):
             name = module.qualified(func)
             if name in _MAKE_SETS:
-                return bool(arguments)
+                return bool(arguments) and not _gives_numbers(program, arguments[0])
             if name in _KEEP_ORDER:
                 return any(is_unordered(program, one, deeper) for one in arguments)
             return isinstance(func, ast.Attribute) and func.attr in _SET_METHODS and is_unordered(program, func.value, deeper)
@@ -98,6 +99,11 @@ def is_unordered(program: Program, node: ast.expr, depth: int = 0) -> bool:
             return False
 
 
+def _gives_numbers(program: Program, node: ast.expr) -> bool:
+    """Sets of small numbers are in the same order everywhere."""
+    return isinstance(node, ast.Call) and program.module.qualified(node.func) == "builtins.range"
+
+
 def _is_bound_to_set(program: Program, one: Binding, depth: int) -> bool:
     match one:
         case Binding(kind=Kind.ASSIGNED, value=ast.expr() as value):
@@ -105,8 +111,8 @@ def _is_bound_to_set(program: Program, one: Binding, depth: int) -> bool:
         case Binding(kind=Kind.UNPACKED, value=ast.Await(value=ast.Call(func=func))):
             return program.module.qualified(func) == "asyncio.wait"
         case Binding(kind=Kind.PARAMETER, node=ast.arg(annotation=ast.expr() as annotation)):
-            kind = annotation.value if isinstance(annotation, ast.Subscript) else annotation
-            return program.module.qualified(kind) in _SET_TYPES
+            kind, of = (annotation.value, annotation.slice) if isinstance(annotation, ast.Subscript) else (annotation, None)
+            return program.module.qualified(kind) in _SET_TYPES and (of is None or program.module.qualified(of) != "builtins.int")
         case _:
             return False
 
