@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from dataclasses import dataclass
@@ -28,6 +29,12 @@ async def quick(event: object, ctx: DurableContext) -> object:
         return event
 
     return await ctx.step(echo)
+
+
+@durable
+async def logging_one(event: object, ctx: DurableContext) -> object:
+    logging.getLogger("shop").info("a line of the function's own")
+    return event
 
 
 @durable

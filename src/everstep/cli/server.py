@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from everstep.errors import DurableError, UsageError
+from everstep.server.log_lines import LogFormat, LogLevel, configure
 
 
 def server(
@@ -42,6 +43,8 @@ def server(
     grace: Annotated[float, typer.Option(min=0, help="Seconds that invocations may go on when the server stops.")] = 10.0,
     region: Annotated[str, typer.Option(help="As it appears in ARNs.")] = "us-east-1",
     account: Annotated[str, typer.Option(help="As it appears in ARNs.")] = "123456789012",
+    log_format: Annotated[LogFormat, typer.Option(help="Lines of text, or a JSON object on each.")] = "text",
+    log_level: Annotated[LogLevel, typer.Option(help="The least that is logged.")] = "info",
     check: Annotated[
         bool, typer.Option("--check", help="Serve nothing: check the store, say what is wrong, and exit 0 (nothing), 1 or 2 (could not).")
     ] = False,
@@ -58,8 +61,7 @@ def server(
     from everstep.server.logs import logging_to
     from everstep.server.serving import Server, serving
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    configure(log_format, log_level)
 
     async def run() -> None:
         declared = [_in_process(handler) for handler in handlers or ()]
@@ -85,7 +87,7 @@ def server(
                 stack.enter_context(logging_to(logs_dir))
             _tell(await stack.enter_async_context(serves))
             await until_signal()
-            typer.echo("everstep server is stopping", err=True)
+            say("everstep server is stopping")
 
     def _certificate() -> Certificate | None:
         if tls_cert is None and tls_key is None:
@@ -96,7 +98,14 @@ def server(
 
     def _tell(running: Server) -> None:
         names = ", ".join(function.name for function in running.backend.catalog) or "none yet"
-        typer.echo(f"everstep server answers at {running.url}, functions: {names}", err=True)
+        say(f"everstep server answers at {running.url}, functions: {names}")
+
+    def say(text: str) -> None:
+        """As text whatever the level; but among JSON lines nothing else may stand."""
+        if log_format == "json":
+            logging.getLogger("everstep.server").info(text)
+        else:
+            typer.echo(text, err=True)
 
     def _in_process(handler: str) -> FunctionDeclaration:
         name, target = named(handler)

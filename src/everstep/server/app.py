@@ -7,6 +7,7 @@ Rule: whatever a request says, the answer is the API's own: a refusal for what i
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
@@ -21,6 +22,7 @@ from starlette.routing import Route
 from everstep.errors import ServiceError, UsageError
 from everstep.server import invoke, runtime_api
 from everstep.server.access.gate import Gate
+from everstep.server.access.roles import RUNTIME_API
 from everstep.server.answers import Answer
 from everstep.server.backend import Backend
 from everstep.server.errors import ApiError, api_error
@@ -28,6 +30,7 @@ from everstep.server.operating import operating_routes
 from everstep.server.requests import Call, parse_query
 from everstep.server.routes import aliases, callbacks, executions, functions, handlers
 from everstep.server.routing import match
+from everstep.service.log_context import about
 from everstep.service.machine.rejection import Rejected
 
 log = logging.getLogger("everstep.server")
@@ -38,6 +41,8 @@ MAX_KEPT: Final[Mapping[str, int]] = {"CreateFunction": MAX_BODY, "UpdateFunctio
 DEFAULT_MAX_KEPT: Final = 32 * 1024 * 1024
 """Of a checkpoint: 6 MB of payload grow when they are escaped."""
 METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
+
+LOGGED_LABELS: Final[Mapping[str, str]] = {"FunctionName": "function", "DurableExecutionArn": "executionArn"}
 
 _Handler: TypeAlias = Callable[[Backend, Call], Awaitable[Answer]]
 
@@ -94,36 +99,48 @@ def create_app(backend: Backend, gate: Gate) -> Starlette:
 
     return Starlette(
         exception_handlers={404: no_such_operation, 405: no_such_operation},
-        routes=[*operating_routes(backend), Route("/{path:path}", api, methods=list(METHODS))],
+        routes=[*operating_routes(backend, gate), Route("/{path:path}", api, methods=list(METHODS))],
     )
 
 
 async def _answered(backend: Backend, gate: Gate, request: Request) -> Response:
     request_id = str(uuid.uuid4())
-    try:
-        response = await _response(backend, gate, request)
-    except ApiError as error:
-        response = _refusal(error)
-    except (Rejected, ServiceError) as error:
-        refusal = api_error(error)
-        if refusal.status == 500:
-            log.warning("request %s could not be served: %s", request_id, error)
-        response = _refusal(refusal)
-    except UsageError:
-        if not backend.closing.is_set():
-            raise
-        response = _refusal(ApiError("ServiceException", "The server is stopping."))
-    except ClientDisconnect:
-        response = Response(status_code=499)
-    except Exception:
-        log.exception("request %s failed", request_id)
-        response = _refusal(ApiError("ServiceException", "An internal error occurred."))
+    fields = {"apiRequestId": request_id}
+    began_at = time.perf_counter()
+    with about(fields):
+        response = await _response(backend, gate, request, fields)
+        took_s = time.perf_counter() - began_at
+        log.debug("answered %s in %.1f ms", response.status_code, took_s * 1000)
+    backend.metrics.answered(fields.get("operation", "none"), response.status_code, took_s)
     response.headers["x-amzn-requestid"] = request_id
     return response
 
 
-async def _response(backend: Backend, gate: Gate, request: Request) -> Response:
+async def _response(backend: Backend, gate: Gate, request: Request, fields: dict[str, str]) -> Response:
+    try:
+        return await _served(backend, gate, request, fields)
+    except ApiError as error:
+        return _refusal(error)
+    except (Rejected, ServiceError) as error:
+        refusal = api_error(error)
+        if refusal.status == 500:
+            log.warning("a request could not be served: %s", error)
+        return _refusal(refusal)
+    except UsageError:
+        if not backend.closing.is_set():
+            raise
+        return _refusal(ApiError("ServiceException", "The server is stopping."))
+    except ClientDisconnect:
+        return Response(status_code=499)
+    except Exception:
+        log.exception("a request failed")
+        return _refusal(ApiError("ServiceException", "An internal error occurred."))
+
+
+async def _served(backend: Backend, gate: Gate, request: Request, fields: dict[str, str]) -> Response:
+    """fields: of log lines about the request; what is found out is added."""
     if runtime_api.is_for_workers(request.scope["path"]):
+        fields["operation"] = RUNTIME_API
         prove = runtime_api.admit(gate, request)
         body = await _body(request, DEFAULT_MAX_KEPT)
         prove(body)
@@ -133,6 +150,8 @@ async def _response(backend: Backend, gate: Gate, request: Request) -> Response:
     found = match(request.method, path)
     if found is None:
         raise ApiError("UnknownOperationException", f"There is no operation {request.method} {path}")
+    fields["operation"] = found.operation
+    fields.update((field, found.labels[label]) for label, field in LOGGED_LABELS.items() if label in found.labels)
     prove = gate.admit(request, found.operation)
     body = await _body(request, MAX_KEPT.get(found.operation, DEFAULT_MAX_KEPT))
     prove(body)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Coroutine
 
 from everstep.server.catalog import Catalog
+from everstep.server.metrics import Metrics
 from everstep.service.embedded import Service
 from everstep.service.engine import Engine
 
@@ -16,8 +17,8 @@ log = logging.getLogger("everstep.server")
 class Backend:
     """allow_unqualified: let durable functions be invoked without a qualifier, which then is `$LATEST`."""
 
-    def __init__(self, service: Service, catalog: Catalog, *, allow_unqualified: bool = False) -> None:
-        self.service, self.catalog = service, catalog
+    def __init__(self, service: Service, catalog: Catalog, metrics: Metrics, *, allow_unqualified: bool = False) -> None:
+        self.service, self.catalog, self.metrics = service, catalog, metrics
         self.allow_unqualified = allow_unqualified
         self.closing = asyncio.Event()
         """Set when the server stops: whoever waits for something that may take long gives up then."""
@@ -37,6 +38,7 @@ class Backend:
 
     def start(self, group: asyncio.TaskGroup) -> None:
         self._group = group
+        self.metrics.watch(self.catalog, self.engine.running_invocations)
 
     def stop(self) -> None:
         """Let go of everything that waits."""

@@ -189,6 +189,7 @@ OPERATIONS: Final[Mapping[str, Described]] = {
 OPERATING: Final[Mapping[str, Described]] = {
     "/health": Described("Whether the process is alive", {200: shapes.Health}),
     "/ready": Described("Whether requests can be served now", {200: shapes.Health, 503: shapes.Health}),
+    "/metrics": Described("Figures for Prometheus", {200: str, 401: shapes.Refusal, 403: shapes.Refusal}, media="text/plain"),
     "/openapi.json": Described("This description", {200: dict[str, object]}),
 }
 """By path; all are read by GET."""

@@ -91,7 +91,10 @@ def _operation(name: str, path: str, described: Described, schemas: _Schemas) ->
     if described.body is not None:
         operation["requestBody"] = _body(described.body, schemas)
     headers: Json = {header: {"schema": {"type": "string"}} for header in described.headers}
-    answers = {str(status): _answer(body, described.media, headers, schemas) for status, body in described.answers.items()}
+    answers = {
+        str(status): _answer(body, described.media if status < 300 else JSON, headers, schemas)
+        for status, body in described.answers.items()
+    }
     refusals = {} if path in OPERATING else {status: _answer(Refusal, JSON, {}, schemas, text) for status, text in REFUSALS.items()}
     operation["responses"] = answers | refusals
     if path in OPERATING:

@@ -18,8 +18,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from everstep.server import openapi
+from everstep.server.access.gate import Gate
+from everstep.server.access.roles import METRICS
 from everstep.server.answers import JSON
 from everstep.server.backend import Backend
+from everstep.server.census import Census
+from everstep.server.errors import ApiError
 from everstep.server.shapes import Health
 from everstep.service.stores.api import Store, StoreError
 
@@ -29,7 +33,9 @@ PATIENCE_S: Final = 2.0
 """With the store, when it is asked whether it answers."""
 
 
-def operating_routes(backend: Backend) -> list[Route]:
+def operating_routes(backend: Backend, gate: Gate) -> list[Route]:
+    census = Census()
+
     async def health(request: Request) -> Response:
         return _answer(Health("alive"))
 
@@ -40,7 +46,25 @@ def operating_routes(backend: Backend) -> list[Route]:
     async def described(request: Request) -> Response:
         return Response(openapi.document(), media_type=JSON)
 
-    endpoints: dict[str, Callable[[Request], Awaitable[Response]]] = {"/health": health, "/ready": ready, "/openapi.json": described}
+    async def metrics(request: Request) -> Response:
+        try:
+            gate.admit_by_password(request, METRICS)
+        except ApiError as error:
+            headers = {"x-amzn-errortype": error.code}
+            if error.code == "AccessDeniedException":
+                return Response(msgspec.json.encode(error.body), 403, headers, JSON)
+            headers["www-authenticate"] = 'Basic realm="everstep"'
+            return Response(msgspec.json.encode(error.body), 401, headers, JSON)
+        count = await census.open_executions(backend.engine.store) if backend.is_started else None
+        text, content_type = backend.metrics.exposition(request.headers.get("accept", ""), count)
+        return Response(text, headers={"content-type": content_type})
+
+    endpoints: dict[str, Callable[[Request], Awaitable[Response]]] = {
+        "/health": health,
+        "/ready": ready,
+        "/metrics": metrics,
+        "/openapi.json": described,
+    }
     return [Route(path, _identified(endpoint)) for path, endpoint in endpoints.items()]
 
 

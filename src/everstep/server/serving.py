@@ -25,6 +25,7 @@ from everstep.server.backend import Backend
 from everstep.server.catalog import Catalog, Function
 from everstep.server.certificate import Certificate
 from everstep.server.code import Code
+from everstep.server.metrics import Metrics
 from everstep.server.processes import Processes
 from everstep.service.embedded import Service
 from everstep.service.machine.rules import RULES, Rules
@@ -84,8 +85,9 @@ async def serving(
     catalog = Catalog(account=account, region=region, chance=random.random)
     for function in functions:
         catalog.declare(function)
-    service = Service(store, functions=catalog, rules=rules, grace=grace_s)
-    backend = Backend(service, catalog, allow_unqualified=allow_unqualified)
+    metrics = Metrics()
+    service = Service(store, functions=catalog, rules=rules, grace=grace_s, meter=metrics)
+    backend = Backend(service, catalog, metrics, allow_unqualified=allow_unqualified)
     own_key = worker_key() if keys else None
     gate = Gate([*keys, *([own_key] if own_key else ())], backend.now_ms, is_private=not without_credentials)
     app = create_app(backend, gate)

@@ -7,10 +7,12 @@ Writes leave in the order in which they were handed over, so those of one execut
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from everstep.service.metering import Meter
 from everstep.service.stores.api import Store, StoreError, Write
 
 MAX_GROUP: Final = 1_000
@@ -26,8 +28,8 @@ class _Waiting(NamedTuple):
 class Committer:
     """Hands writes to `store` in groups. `run` must be running; it returns after `close`, when nothing is left to write."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, meter: Meter | None = None) -> None:
+        self._store, self._meter = store, meter
         self._queue: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
         self._is_closed = False
@@ -70,9 +72,12 @@ class Committer:
         group = [waiting for waiting in group if not waiting.taken.done()]
         if not group:
             return
+        began_at = 0.0 if self._meter is None else time.perf_counter()
         try:
             taken = await self._store.commit([waiting.write for waiting in group])
         except StoreError as error:
+            if self._meter is not None:
+                self._meter.commit_failed()
             _fail(group, error)
         except Exception as error:
             # A write that no store can hold, such as text that is no Unicode, must not take the others with it.
@@ -82,6 +87,8 @@ class Committer:
             for waiting in group:
                 await self._commit([waiting])
         else:
+            if self._meter is not None:
+                self._meter.committed(time.perf_counter() - began_at, len(group))
             for waiting, is_taken in zip(group, taken, strict=True):
                 _give(waiting, is_taken=is_taken)
 

@@ -5,6 +5,7 @@ Rule: an answer is given only when everything it tells is durable.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,6 +20,7 @@ from everstep.service.machine.model import Transition
 from everstep.service.machine.rejection import INVALID_TOKEN, Rejected, invalid
 from everstep.service.machine.rules import Rules
 from everstep.service.machine.state import State
+from everstep.service.metering import Meter
 
 STATUS_OF: Final = {
     "DurableExecutionAlreadyStartedException": 409,
@@ -41,8 +43,8 @@ def refusal(rejected: Rejected) -> ServiceError:
 class DirectClient:
     """A DurableClient on the executions of this process."""
 
-    def __init__(self, executions: Executions, resolve: Resolve, rules: Rules) -> None:
-        self._executions, self._resolve, self._rules = executions, resolve, rules
+    def __init__(self, executions: Executions, resolve: Resolve, rules: Rules, meter: Meter | None = None) -> None:
+        self._executions, self._resolve, self._rules, self._meter = executions, resolve, rules, meter
 
     async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str | None) -> Checkpointed:
         def command(state: State, now: int) -> Transition:
@@ -50,6 +52,7 @@ class DirectClient:
             transition, _ = checkpoint(state, token, updates, client_token, now, resolve=self._resolve, rules=self._rules)
             return transition
 
+        began_at = 0.0 if self._meter is None else time.perf_counter()
         try:
             reply = (await self._executions.perform(execution_id(arn), command)).reply
         except UnknownExecution:
@@ -59,6 +62,8 @@ class DirectClient:
         except UnicodeError as error:
             raise ServiceError(f"an update cannot be recorded: {error}", code="InvalidParameterValueException", status=400) from error
         assert reply is not None
+        if self._meter is not None:
+            self._meter.checkpointed(time.perf_counter() - began_at, updates)
         return Checkpointed(token=reply.token, operations=reply.operations)
 
     async def get_state(self, arn: str, token: str, marker: str, max_items: int = 1000) -> StatePage:

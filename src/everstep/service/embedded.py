@@ -35,6 +35,7 @@ from everstep.service.machine.rules import RULES, Rules
 from everstep.service.machine.sizes import text_bytes
 from everstep.service.machine.state import State
 from everstep.service.machine.tokens import parse_callback_id
+from everstep.service.metering import Meter
 from everstep.service.registration import DEFAULT_INVOCATION_TIMEOUT_S, DEFAULT_RETENTION_DAYS, entry_of
 from everstep.service.started import StartedExecution
 from everstep.service.stores.api import Filter, Position, Store
@@ -59,7 +60,7 @@ class Service:
         on when a service with the same store is entered again.
     account, region: as they appear in ARNs.
     rules: quotas and retries. clock: the time, which tests move by hand.
-    functions: instead of an empty list of one's own; it knows its account and region.
+    functions: instead of an empty list of one's own; it knows its account and region. meter: is told what happens.
     """
 
     def __init__(
@@ -73,13 +74,14 @@ class Service:
         rules: Rules = RULES,
         clock: Clock | None = None,
         functions: Functions | None = None,
+        meter: Meter | None = None,
     ) -> None:
         if max_invocations < 1:
             raise UsageError(f"max_invocations is {max_invocations}; the least is 1")
         self._store = store_at(store) if isinstance(store, str) else store
         self._functions = functions or Functions(account=account, region=region, new_id=_new_id)
         self._clock = clock or WallClock()
-        self._rules = rules
+        self._rules, self._meter = rules, meter
         self._max_invocations = max_invocations
         self._grace_s = seconds_of(grace)
         self._engine: Engine | None = None
@@ -97,6 +99,7 @@ class Service:
             new_id=_new_id,
             new_secret=lambda: secrets.token_bytes(32),
             jitter=random.random,
+            meter=self._meter,
         )
         running = engine.running(self._grace_s)
         await running.__aenter__()

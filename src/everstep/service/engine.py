@@ -35,6 +35,7 @@ from everstep.service.machine.rejection import Rejected
 from everstep.service.machine.rules import Rules
 from everstep.service.machine.state import State
 from everstep.service.machine.upkeep import call_again, fire_timers, recover
+from everstep.service.metering import Meter
 from everstep.service.scheduler import PAGE, Scheduler
 from everstep.service.sharing import Sharing
 from everstep.service.stores.api import Store, StoreError
@@ -57,12 +58,14 @@ class Engine:
         new_id: Callable[[], str],
         new_secret: Callable[[], bytes],
         jitter: Callable[[], float],
+        meter: Meter | None = None,
     ) -> None:
+        self._meter = meter
         self.store, self._functions, self.clock = store, functions, clock
-        self._committer = Committer(store)
+        self._committer = Committer(store, meter)
         self._shared = store if isinstance(store, SharedStore) else None
         self.executions = Executions(store, self._committer, clock, self._on_durable, self._on_doubt, shared=self._shared)
-        self.client = DirectClient(self.executions, functions.resolve, rules)
+        self.client = DirectClient(self.executions, functions.resolve, rules, meter)
         self._invoker = Invoker(
             self.executions,
             functions,
@@ -73,6 +76,7 @@ class Engine:
             new_id=new_id,
             new_secret=new_secret,
             jitter=jitter,
+            meter=meter,
         )
         self._errands = Errands(self.executions, functions, store, clock)
         if self._shared is None:
@@ -180,6 +184,9 @@ class Engine:
         """How many more invocations may begin or queue."""
         return self._invoker.room
 
+    def running_invocations(self) -> int:
+        return len(self._invoker.tasks)
+
     def functions(self) -> Collection[str]:
         """Whose executions can be invoked."""
         return self._functions.names()
@@ -194,6 +201,8 @@ class Engine:
     # -- what follows from commands
 
     def _on_durable(self, transition: Transition, now: int) -> None:
+        if self._meter is not None:
+            self._meter.recorded(transition)
         execution = transition.execution
         if self._shared is not None and not self._shared.owns(execution.id):
             self._on_durable_elsewhere(execution)
@@ -238,7 +247,7 @@ class Engine:
 
         async def fire(execution_id: str) -> None:
             try:
-                await self.executions.perform(execution_id, fire_timers)
+                await self.executions.perform(execution_id, self._fire_timers)
             except UnknownExecution:
                 pass
             except ServiceError as error:
@@ -251,6 +260,12 @@ class Engine:
             for execution_id in execution_ids:
                 group.create_task(fire(execution_id))
         return failed
+
+    def _fire_timers(self, state: State, now: int) -> Transition:
+        due_at = state.execution.due_at
+        if self._meter is not None and due_at is not None and due_at <= now:
+            self._meter.timer_fired((now - due_at) / 1000)
+        return fire_timers(state, now)
 
     async def _take_over_all(self, execution_ids: Sequence[str]) -> None:
         """Go on with what the last process left open."""

@@ -21,11 +21,13 @@ from everstep.protocol.shapes import ErrorObject, InvocationOutput, Operation
 from everstep.service.clock import RETRY_MS, Clock
 from everstep.service.executions import Command, Executions, UnknownExecution
 from everstep.service.functions import Durable, FunctionError, Functions
+from everstep.service.log_context import about
 from everstep.service.machine.invocation import Begun, begin_invocation, invocation_failed, invocation_succeeded
 from everstep.service.machine.model import Transition
 from everstep.service.machine.rules import Rules
 from everstep.service.machine.state import State
 from everstep.service.machine.upkeep import fire_timers
+from everstep.service.metering import Meter
 
 log = logging.getLogger("everstep.service")
 
@@ -63,8 +65,10 @@ class Invoker:
         new_id: Callable[[], str],
         new_secret: Callable[[], bytes],
         jitter: Callable[[], float],
+        meter: Meter | None = None,
     ) -> None:
         self._executions, self._functions, self._client, self._clock = executions, functions, client, clock
+        self._meter = meter
         self._rules, self._limit = rules, limit
         self._new_id, self._new_secret, self._jitter = new_id, new_secret, jitter
         self.withheld: set[str] = set()
@@ -155,8 +159,12 @@ class Invoker:
             if beginning.begun is None:
                 await self._executions.perform(execution_id, fire_timers)  # it may have timed out while it waited for its turn
                 return
+            if self._meter is not None:
+                self._meter.began(state.execution.function, beginning.waited_ms / 1000)
             invocation = invocation_of(beginning.begun, entry.invocation_timeout_s)
-            await self._report(execution_id, invocation.request_id, await self._call(entry, invocation))
+            execution = state.execution
+            with about({"function": execution.function, "executionArn": execution.arn, "requestId": invocation.request_id}):
+                await self._report(execution_id, invocation.request_id, await self._call(entry, invocation))
 
     def _wait_for(self, function: str, execution_id: str) -> None:
         if function not in self._strangers:
@@ -200,8 +208,11 @@ class _Beginning:
     def __init__(self, request_id: str, secret: bytes) -> None:
         self._request_id, self._secret = request_id, secret
         self.begun: Begun | None = None
+        self.waited_ms = 0
+        """Since it was owed."""
 
     def __call__(self, state: State, now: int) -> Transition:
+        self.waited_ms = now - (state.execution.invoke_at or now)
         self.begun = begin_invocation(state, self._request_id, self._secret, now)
         return self.begun.transition if self.begun is not None else Transition(execution=state.execution)
 

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from everstep.server.access.roles import ALLOWED, RUNTIME_API, Role, may_call
+from everstep.server.access.roles import ALLOWED, METRICS, RUNTIME_API, Role, may_call
 from everstep.server.routing import OPERATIONS
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "server.md"
 
 
 def test_every_operation_has_a_row_and_every_row_an_operation() -> None:
-    assert ALLOWED.keys() == {*OPERATIONS.values(), RUNTIME_API}
+    assert ALLOWED.keys() == {*OPERATIONS.values(), RUNTIME_API, METRICS}
 
 
 def test_an_operator_may_do_everything_and_what_is_in_no_row_is_nobodys() -> None:
@@ -34,4 +34,4 @@ def test_the_table_in_the_docs_says_what_each_role_may_do() -> None:
     assert said.keys() == set(ROLES)
     for role in ROLES:
         if role != "operator":
-            assert said[role] == {operation for operation in ALLOWED if may_call([role], operation)} - {RUNTIME_API}
+            assert said[role] == {operation for operation in ALLOWED if may_call([role], operation)} - {RUNTIME_API, METRICS}

@@ -6,6 +6,8 @@ The signature needs the body; nothing is done with it before that.
 
 from __future__ import annotations
 
+import hmac
+from base64 import b64decode
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
@@ -65,11 +67,35 @@ class Gate:
             )
         return _proven
 
+    def admit_by_password(self, request: Request, operation: str) -> None:
+        """The same for a program that cannot sign, by HTTP's Basic scheme: the key is the user, its secret the password."""
+        if not self._keys:
+            self._admit_anybody(request)
+            return
+        name, secret = _basic(request.headers.get("authorization"))
+        key = self._keys.get(name)
+        if key is None or not hmac.compare_digest(secret.encode(), key.secret_access_key.encode()):
+            raise ApiError("UnrecognizedClientException", "The access key or its secret is wrong")
+        _authorize(key, operation)
+
     def _key(self, access_key_id: str) -> AccessKey:
         try:
             return self._keys[access_key_id]
         except KeyError:
             raise ApiError("UnrecognizedClientException", f"{_INVALID_TOKEN}: no such access key is known here") from None
+
+
+def _basic(authorization: str | None) -> tuple[str, str]:
+    """User and password. Raises ApiError."""
+    scheme, _, encoded = (authorization or "").partition(" ")
+    try:
+        text = b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else ""
+    except ValueError:
+        text = ""
+    name, colon, secret = text.partition(":")
+    if not colon:
+        raise ApiError("MissingAuthenticationTokenException", "Say who asks by HTTP's Basic scheme: an access key and its secret")
+    return name, secret
 
 
 def _proven(body: bytes) -> None:

@@ -12,15 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, TypeAlias
 
-Role: TypeAlias = Literal["operator", "invoker", "callback", "worker"]
+Role: TypeAlias = Literal["operator", "invoker", "callback", "worker", "monitor"]
 
 RUNTIME_API: Final = "RuntimeApi"
 """Asking for invocations and answering them: no operation of Lambda's, but one of ours."""
+METRICS: Final = "Metrics"
+"""Reading /metrics: another one of ours."""
 
 _INVOKE: Final = frozenset[Role]({"operator", "invoker"})
 _ANSWER: Final = frozenset[Role]({"operator", "callback"})
 _WORK: Final = frozenset[Role]({"operator", "worker"})
 _OPERATE: Final = frozenset[Role]({"operator"})
+_WATCH: Final = frozenset[Role]({"operator", "monitor"})
 
 ALLOWED: Final[Mapping[str, frozenset[Role]]] = {
     "Invoke": _INVOKE,
@@ -33,6 +36,7 @@ ALLOWED: Final[Mapping[str, frozenset[Role]]] = {
     "SendDurableExecutionCallbackFailure": _ANSWER,
     "SendDurableExecutionCallbackHeartbeat": _ANSWER,
     RUNTIME_API: _WORK,
+    METRICS: _WATCH,
     "CheckpointDurableExecution": _WORK,
     "GetDurableExecutionState": _WORK,
     "StopDurableExecution": _OPERATE,

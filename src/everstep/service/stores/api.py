@@ -109,6 +109,10 @@ class Store(Protocol):
         """Ids of the executions that `needs_recovery` holds for. Asked when a service starts."""
         ...
 
+    async def count_open(self) -> int:
+        """How many executions have not closed. It may take a look at all of them."""
+        ...
+
     async def delete(self, execution_ids: Sequence[str]) -> None:
         """Forget executions and all that belongs to them; their names become free. Unknown ids are passed over."""
         ...

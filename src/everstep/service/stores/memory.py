@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from everstep.service.machine.model import Event, Execution, Record
+from everstep.service.machine.model import OPEN, Event, Execution, Record
 from everstep.service.machine.upkeep import needs_recovery
 from everstep.service.stores.api import Due, Filter, Position, Snapshot, Write
 
@@ -107,6 +107,9 @@ class MemoryStore:
 
     async def to_recover(self) -> Sequence[str]:
         return [row.execution.id for row in self._rows.values() if needs_recovery(row.execution)]
+
+    async def count_open(self) -> int:
+        return sum(row.execution.status in OPEN for row in self._rows.values())
 
     async def delete(self, execution_ids: Sequence[str]) -> None:
         for execution_id in execution_ids:

@@ -8,7 +8,7 @@ from typing import Final
 from psycopg import DataError
 from psycopg.rows import TupleRow
 
-from everstep.service.machine.model import Event, Execution
+from everstep.service.machine.model import OPEN, Event, Execution
 from everstep.service.stores.api import Due, Filter, Position, Snapshot
 from everstep.service.stores.postgres.connections import Connections
 from everstep.service.stores.rows import decode_events, decode_execution, decode_executions, decode_records
@@ -115,6 +115,11 @@ class Reader:
         # owner: has an index, and is never NULL where the other holds.
         rows = await self._rows("SELECT id FROM executions WHERE owner IS NOT NULL AND needs_recovery ORDER BY number")
         return [execution_id for (execution_id,) in rows]
+
+    async def count_open(self) -> int:
+        rows = await self._rows("SELECT count(*) FROM executions WHERE status = ANY(%b)", list(OPEN))
+        count: int = rows[0][0]
+        return count
 
     async def _rows(self, query: str, *values: object) -> list[TupleRow]:
         async with self._connections.reading() as connection:

@@ -104,6 +104,9 @@ class PostgresStore:
     async def due(self, *, after: Due | None = None, limit: int) -> Sequence[Due]:
         return await self._reader.due(after=after, limit=limit)
 
+    async def count_open(self) -> int:
+        return await self._reader.count_open()
+
     async def to_recover(self) -> Sequence[str]:
         return await self._reader.to_recover()
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Final
 
-from everstep.service.machine.model import Event, Execution
+from everstep.service.machine.model import OPEN, Event, Execution
 from everstep.service.stores.api import Due, Filter, Position, Snapshot
 from everstep.service.stores.rows import decode_events, decode_execution, decode_executions, decode_records
+
+_OPEN: Final = ", ".join(f"'{status}'" for status in sorted(OPEN))
 
 
 class Reader:
@@ -103,6 +106,10 @@ class Reader:
 
     def to_recover(self) -> Sequence[str]:
         return self._lines("SELECT id AS line FROM executions WHERE needs_recovery ORDER BY number")
+
+    def count_open(self) -> int:
+        count: int = self._connection.execute(f"SELECT count(*) FROM executions WHERE status IN ({_OPEN})").fetchone()[0]
+        return count
 
     def _lines(self, query: str, *values: int) -> list[str]:
         (lines,) = self._connection.execute(f"SELECT group_concat(line, char(10)) FROM ({query})", values).fetchone()

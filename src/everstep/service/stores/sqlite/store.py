@@ -69,5 +69,8 @@ class SqliteStore:
     async def due(self, *, after: Due | None = None, limit: int) -> Sequence[Due]:
         return await self._reader.call(lambda reader: reader.due(after=after, limit=limit))
 
+    async def count_open(self) -> int:
+        return await self._reader.call(lambda reader: reader.count_open())
+
     async def to_recover(self) -> Sequence[str]:
         return await self._reader.call(lambda reader: reader.to_recover())

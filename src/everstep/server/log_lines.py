@@ -1,0 +1,41 @@
+"""How the server writes its log: as text, or as JSON lines, to standard error.
+
+Rule: one handler for everything that is logged in the process, handlers' and uvicorn's lines too.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final, Literal, TypeAlias
+
+from everstep.logging import JsonLines
+from everstep.service.log_context import log_fields
+
+LogFormat: TypeAlias = Literal["text", "json"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+
+FIELDS: Final = ("apiRequestId", "operation", "function", "executionArn", "requestId")
+"""What records may carry. requestId: of the invocation, as in handlers' logs. apiRequestId: of the HTTP request, its x-amzn-RequestId."""
+
+
+def configure(log_format: LogFormat, level: LogLevel) -> None:
+    number = logging.getLevelNamesMapping()[level.upper()]
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines() if log_format == "json" else _Text("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(_add_fields)
+    logging.basicConfig(level=number, handlers=[handler], force=True)
+    if level != "debug":
+        logging.getLogger("uvicorn").setLevel(max(number, logging.WARNING))  # what it says of itself is not the server's news
+
+
+def _add_fields(record: logging.LogRecord) -> bool:
+    for name, value in log_fields().items():
+        if not hasattr(record, name):
+            setattr(record, name, value)
+    return True
+
+
+class _Text(logging.Formatter):
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
+        fields = ", ".join(f"{name}={value}" for name in FIELDS if (value := getattr(record, name, None)) is not None)
+        return super().formatMessage(record) + (f" [{fields}]" if fields else "")
