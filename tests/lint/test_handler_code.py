@@ -33,6 +33,7 @@ async def order(event, ctx):
         "import time\nfrom aws_durable_execution_sdk_python import durable_execution\n@durable_execution",
         "import time\nfrom aws_durable_execution_sdk_python.execution import durable_execution as d\n@d",
         "try:\n    import time\nexcept ImportError:\n    import time\nfrom everstep import durable\n@durable",
+        "import time\ntry:\n    from everstep import durable\nexcept ImportError:\n    def durable(f): return f\n@durable",
     ],
 )
 def test_handlers_are_found_however_they_are_decorated(before: str) -> None:
@@ -78,6 +79,7 @@ def test_a_function_with_a_context_is_handler_code(annotation: str) -> None:
     [
         "import time\nfrom shop import durable\n@durable" + BODY,
         "import time\nfrom everstep import durable\ndef durable(f): return f\n@durable" + BODY,
+        "from time import time\nfrom everstep import durable\ntime = time()\n@durable" + BODY,
         "import time\nfrom everstep import durable\n" + BODY,
         "from everstep import durable\nfrom shop import time\n@durable" + BODY,
         "import time\nfrom everstep import durable\n@durable\nasync def order(time, ctx):\n    return time.time()\n",

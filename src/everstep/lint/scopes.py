@@ -145,14 +145,18 @@ class Module:
             found = self.bindings(node.id, scope or self.scope_of[node])
             if not found:
                 return ".".join((BUILTINS, node.id, *reversed(parts)))
-            if all(one.kind is Kind.IMPORT for one in found):
-                targets = {one.target for one in found}
+            targets = {one.target for one in found if one.kind is Kind.IMPORT}
+            if targets and all(one.kind is Kind.IMPORT or self._is_a_substitute(one) for one in found):
                 return ".".join((*targets, *reversed(parts))) if len(targets) == 1 else None
             (one, *more) = found
             if more or one.kind is not Kind.ASSIGNED or not isinstance(one.value, ast.Name | ast.Attribute):
                 return None
             node, scope = one.value, None
         return None
+
+    def _is_a_substitute(self, one: Binding) -> bool:
+        """Whether a name is bound in an `except`, for when the import above it fails."""
+        return any(isinstance(outer, ast.ExceptHandler) for outer in self.ancestors(one.node))
 
     def function_at(self, node: ast.AST) -> FunctionNode | ast.Module:
         """The function whose own code the node is, or the module."""
