@@ -30,10 +30,15 @@ def lint(arguments: Sequence[str]) -> int:
         _write("\n".join(f"{rule_id}  {name:18} {summary}" for rule_id, (name, summary) in SUMMARIES.items()))
         return 0
     try:
+        config = options.config or _nearest_pyproject()
         chosen = settings(
-            _pyproject(options.config), select=_split(options.select), ignore=_split(options.ignore), exclude=_split(options.exclude)
+            "" if config is None else config.read_text(encoding="utf-8"),
+            select=_split(options.select),
+            ignore=_split(options.ignore),
+            exclude=_split(options.exclude),
         )
-        paths = list(_files(options.paths, chosen))
+        base = Path.cwd() if config is None or options.exclude is not None else config.parent
+        paths = list(dict.fromkeys(_files(options.paths, chosen, base)))
         found = [one for path in paths for one in check(_source(path), _shown(path, options.stdin_filename), chosen.selected)]
     except (UsageError, OSError) as error:
         sys.stderr.write(f"everstep lint: {error}\n")
@@ -51,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=[*FORMATS], default="text")
     parser.add_argument("--select", metavar="RULES", help="only these, ids or names, with commas between")
     parser.add_argument("--ignore", metavar="RULES", help="all but these")
-    parser.add_argument("--exclude", metavar="PATTERNS", help="paths to leave out of directories, with commas between")
+    parser.add_argument("--exclude", metavar="PATTERNS", help="paths to leave out, with commas between")
     parser.add_argument("--config", type=Path, metavar="FILE", help="instead of the pyproject.toml here or above")
     parser.add_argument("--stdin-filename", default="stdin.py", metavar="NAME", help="what findings in standard input name it")
     parser.add_argument("--rules", action="store_true", help="list the rules")
@@ -62,35 +67,37 @@ def _split(given: str | None) -> list[str] | None:
     return None if given is None else [part for part in given.split(",") if part]
 
 
-def _pyproject(given: Path | None) -> str:
-    if given is not None:
-        return given.read_text(encoding="utf-8")
+def _nearest_pyproject() -> Path | None:
     here = Path.cwd()
-    nearest = next((place / "pyproject.toml" for place in (here, *here.parents) if (place / "pyproject.toml").is_file()), None)
-    return "" if nearest is None else nearest.read_text(encoding="utf-8")
+    return next((place / "pyproject.toml" for place in (here, *here.parents) if (place / "pyproject.toml").is_file()), None)
 
 
-def _files(paths: Sequence[str], chosen: Settings) -> Iterator[str]:
+def _files(paths: Sequence[str], chosen: Settings, base: Path) -> Iterator[str]:
+    """base: of the patterns of what is left out. They hold for files that are named too, as pre-commit names them."""
     for path in paths:
-        if path == _STDIN or os.path.isfile(path):
+        if path == _STDIN:
             yield path
+        elif os.path.isfile(path):
+            if not chosen.leaves_out(_relative(path, base)):
+                yield os.path.normpath(path)
         elif os.path.isdir(path):
-            yield from _searched(path, chosen)
+            yield from _searched(path, chosen, base)
         else:
             raise UsageError(f"there is no file or directory {path}")
 
 
-def _searched(directory: str, chosen: Settings) -> Iterator[str]:
+def _searched(directory: str, chosen: Settings, base: Path) -> Iterator[str]:
     for place, directories, files in os.walk(directory):
         kept = [name for name in directories if name not in _NOT_OURS and not name.startswith(".")]
-        directories[:] = sorted(name for name in kept if not chosen.leaves_out(_relative(place, name)))
+        directories[:] = sorted(name for name in kept if not chosen.leaves_out(_relative(os.path.join(place, name), base)))
         for name in sorted(files):
-            if name.endswith(".py") and not chosen.leaves_out(_relative(place, name)):
-                yield os.path.normpath(os.path.join(place, name))
+            path = os.path.normpath(os.path.join(place, name))
+            if name.endswith(".py") and not chosen.leaves_out(_relative(path, base)):
+                yield path
 
 
-def _relative(place: str, name: str) -> str:
-    return Path(os.path.normpath(os.path.join(place, name))).as_posix()
+def _relative(path: str, base: Path) -> str:
+    return Path(os.path.relpath(path, base)).as_posix()
 
 
 def _source(path: str) -> bytes:

@@ -19,13 +19,13 @@ _NAMES: Final = ("select", "ignore", "exclude")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """selected: ids of rules. exclude: patterns of paths that are left out when a directory is searched."""
+    """selected: ids of rules. exclude: patterns of paths that are left out."""
 
     selected: frozenset[str] = ALL
     exclude: tuple[str, ...] = ()
 
     def leaves_out(self, path: str) -> bool:
-        """path: relative, with forward slashes."""
+        """path: relative to where the patterns are, with forward slashes."""
         return any(fnmatchcase(path, pattern) or fnmatchcase(path, f"{pattern.rstrip('/')}/*") for pattern in self.exclude)
 
 
