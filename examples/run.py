@@ -10,19 +10,18 @@ Whoever answers a callback is played, too: an example tells them its id, and say
 from __future__ import annotations
 
 import asyncio
-import math
-import selectors
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Generic, Never, TypeAlias, TypeVar, TypeVarTuple, Unpack
+from datetime import timedelta
+from typing import Generic, Never, TypeAlias, TypeVar, TypeVarTuple
 
 from everstep import DurableHandler, ExecutionFailed, Service, ServiceError
 from everstep.client.function import DurableFunction
+from everstep.testing.setup import BEGINNING
+from everstep.testing.virtual import JumpingClock, run_virtually
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -31,8 +30,6 @@ Ts = TypeVarTuple("Ts")
 Function: TypeAlias = DurableFunction[Never, object] | Callable[[Never], Awaitable[object]]
 """What an example may invoke besides its own handler."""
 
-BEGINNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-"""Virtual time begins on a Monday morning."""
 MOST_SHOWN = 1_000
 """Characters of a result."""
 
@@ -97,8 +94,7 @@ def play(
     handler: DurableHandler[In, Out], event: In, *, answers: Mapping[str, Answer] | None = None, functions: Sequence[Function] = ()
 ) -> Played[Out]:
     """Run the handler to the end of its execution, in virtual time."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(_play(handler, event, answers or {}, functions, LoopClock(runner.get_loop())))
+    return run_virtually(_play(handler, event, answers or {}, functions, JumpingClock(BEGINNING)))
 
 
 async def tell(whom: str, callback_id: str) -> None:
@@ -143,12 +139,14 @@ _world: World
 
 
 async def _play(
-    handler: DurableHandler[In, Out], event: In, answers: Mapping[str, Answer], functions: Sequence[Function], clock: LoopClock | None
+    handler: DurableHandler[In, Out], event: In, answers: Mapping[str, Answer], functions: Sequence[Function], clock: JumpingClock | None
 ) -> Played[Out]:
     """clock: None for the machine's."""
     global _world  # noqa: PLW0603  # there is one at a time, and steps have no other way to it
     result: Out | None = None
     failure: ExecutionFailed | None = None
+    if clock is not None:
+        clock.run_on(asyncio.get_running_loop())
     async with Service("memory://", clock=clock) as service, asyncio.TaskGroup() as group:
         _world = World(service, answers, group)
         service.register(handler)
@@ -177,69 +175,3 @@ def _between(earlier: Mapping[str, object], later: Mapping[str, object]) -> time
 
 def _roughly(time: timedelta) -> timedelta:
     return timedelta(seconds=round(time.total_seconds()))
-
-
-# -- virtual time --------------------------------------------------------------
-
-
-class LoopClock:
-    """The service's clock by the time of an event loop: the host's, for handler code runs on one of its own."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-
-    def now(self) -> float:
-        return BEGINNING.timestamp() + self._loop.time()
-
-    def now_ms(self) -> int:
-        return round(self.now() * 1000)
-
-    async def sleep_until(self, at_ms: int) -> None:
-        while (left_ms := at_ms - self.now_ms()) > 0:  # noqa: ASYNC110  # a rounded sleep may end a little early
-            await asyncio.sleep(left_ms / 1000)
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """Its time begins at 0, and jumps: when nothing is ready it is at once as late as the next timer.
-
-    While a thread works, time passes as it really does.
-    """
-
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        return self._jumping.now
-
-    def run_in_executor(self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts) -> asyncio.Future[T]:
-        self._jumping.threads += 1
-        future = super().run_in_executor(executor, func, *args)
-        future.add_done_callback(self._thread_ended)
-        return future
-
-    def _thread_ended(self, _: object) -> None:
-        self._jumping.threads -= 1
-
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # asyncio's own argument
-        await super().shutdown_default_executor()  # without a limit, which would be over at once
-
-
-class _JumpingSelector(selectors.SelectSelector):
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-        self.threads = 0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None or timeout <= 0:
-            return super().select(timeout)
-        if self.threads:
-            began = time.monotonic()
-            ready = super().select(timeout)
-            self.now += min(timeout, time.monotonic() - began)
-            return ready
-        ready = super().select(0)
-        if not ready:
-            self.now = math.nextafter(self.now + timeout, math.inf)  # after some months a sum may fall a little short of the timer
-        return ready

@@ -12,10 +12,10 @@ import pytest
 
 from everstep import DurableContext, Retry, StepTimeout, UsageError, durable, errors
 from everstep.handler import DurableHandler
+from everstep.testing.virtual import run_virtually
 from tests.docs.snippets import ROOT
 from tests.support.handlers import run_handler
 from tests.support.loopback import Loopback
-from tests.support.virtual import run_virtually
 from tests.test_lambda import Lambda
 
 PAGE: Final = (ROOT / "docs" / "errors.md").read_text()

@@ -15,12 +15,11 @@ from typing import Any, ParamSpec, Self, TypeVar
 from everstep import DurableHandler, Service
 from everstep.service.stores.memory import MemoryStore
 from everstep.service.stores.urls import store_at
-from tests.support.virtual import VirtualLoop
+from everstep.testing.setup import BEGINNING
+from everstep.testing.virtual import JumpingClock, VirtualLoop
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-BEGINNING_S = 1_772_442_000  # a Monday morning, 2026-03-02 09:00 UTC
 
 
 class _HereAndNow(ThreadPoolExecutor):
@@ -35,36 +34,23 @@ class _HereAndNow(ThreadPoolExecutor):
         return future
 
 
-class LoopClock:
-    """The time of the running loop."""
-
-    def now_s(self) -> float:
-        return BEGINNING_S + asyncio.get_running_loop().time()
-
-    def now_ms(self) -> int:
-        return round(self.now_s() * 1000)
-
-    async def sleep_until(self, at_ms: int) -> None:
-        while (left_ms := at_ms - self.now_ms()) > 0:  # noqa: ASYNC110  # a rounded sleep may end a little early
-            await asyncio.sleep(left_ms / 1000)
-
-
 class VirtualService(Service):
     """A Service whose time is the loop's, and whose files are in memory, until `run_program` has ended."""
 
     def __init__(self, store: str | MemoryStore, **options: object) -> None:
         assert not options, "the documentation gives no options to Service(...) yet: pass on what it gives"
-        self._loop_clock = LoopClock()
+        self._loop_clock = JumpingClock(BEGINNING)
         super().__init__(_store_of(store) if isinstance(store, str) else store, clock=self._loop_clock)
 
     def register(self, function: Any, **options: Any) -> None:
         handler: object = function
         if isinstance(handler, DurableHandler):
-            handler.clock = self._loop_clock.now_s
+            handler.clock = self._loop_clock.now
             handler.warm_executions = 0
         super().register(function, **options)
 
     async def __aenter__(self) -> Self:
+        self._loop_clock.run_on(asyncio.get_running_loop())
         _running.append(self)
         return await super().__aenter__()
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from datetime import timedelta
 
 import pytest
-from examples.run import Answer, VirtualLoop, play, run, tell
+from examples.run import Answer, play, run, tell
 
 from everstep import DurableContext, durable
 
@@ -83,31 +82,3 @@ def test_somebody_who_answers_late_is_not_heard() -> None:
     assert played.failure is not None
     assert played.failure.error_type == "Callback.Timeout"
     assert round(played.took.total_seconds()) == 60
-
-
-def test_virtual_time_waits_for_threads() -> None:
-    order: list[str] = []
-
-    async def main() -> float:
-        loop = asyncio.get_running_loop()
-        loop.call_later(3600, order.append, "an hour")
-        await asyncio.to_thread(time.sleep, 0.02)
-        order.append("thread")
-        await asyncio.sleep(3600)
-        return loop.time()
-
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        now = runner.run(main())
-
-    assert order == ["thread", "an hour"]
-    assert now == pytest.approx(3600, abs=1)
-
-
-def test_virtual_time_passes_even_after_many_months() -> None:
-    async def main() -> float:
-        for days in (100, 266, 0.001, 366):
-            await asyncio.sleep(timedelta(days=days).total_seconds())
-        return asyncio.get_running_loop().time()
-
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        assert runner.run(main()) == pytest.approx(timedelta(days=732.001).total_seconds())

@@ -6,11 +6,12 @@ import asyncio
 from datetime import timedelta
 from typing import TypeVar
 
-from examples.run import LoopClock, VirtualLoop
 from examples.versions import keys, patched
 
 from everstep import DurableHandler, Service
 from everstep.service.stores.memory import MemoryStore
+from everstep.testing.setup import BEGINNING
+from everstep.testing.virtual import JumpingClock, run_virtually
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -20,7 +21,8 @@ def change_over(before: DurableHandler[In, Out], now: DurableHandler[In, Out], e
     """What an execution comes to that begins under one handler and goes on under another; and how many steps ran in all."""
 
     async def main() -> tuple[Out, int]:
-        store, clock = MemoryStore(), LoopClock(asyncio.get_running_loop())
+        store, clock = MemoryStore(), JumpingClock(BEGINNING)
+        clock.run_on(asyncio.get_running_loop())
         before.clock = now.clock = clock.now
         async with Service(store, clock=clock) as service:
             service.register(before)
@@ -32,8 +34,7 @@ def change_over(before: DurableHandler[In, Out], now: DurableHandler[In, Out], e
             history = await service.history(execution.arn)
         return result, [event["EventType"] for event in history].count("StepSucceeded")
 
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main())
+    return run_virtually(main())
 
 
 def test_an_execution_under_way_keeps_the_old_path_where_it_is_past_a_patch() -> None:

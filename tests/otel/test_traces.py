@@ -24,12 +24,12 @@ from everstep.otel import OpenTelemetry
 from everstep.otel.views import View
 from everstep.protocol.shapes import TERMINAL
 from everstep.service.machine.model import Outcome
+from everstep.testing.virtual import run_virtually
 from tests.otel.receiver import Receiver, tracer_provider
 from tests.plugins.recording import run_told
 from tests.runtime.test_crashes import outside
 from tests.support.loopback import Fault, Loopback
 from tests.support.programs import Ledger, Program, Runner, programs
-from tests.support.virtual import run_virtually
 from tests.test_lambda import ARN, Lambda
 
 ANY_PACE = (HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example, HealthCheck.too_slow)

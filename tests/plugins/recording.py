@@ -22,9 +22,9 @@ from everstep.plugins import (
 )
 from everstep.protocol.shapes import Operation
 from everstep.service.machine.model import Outcome
+from everstep.testing.virtual import run_virtually
 from tests.support.handlers import Handler
 from tests.support.loopback import Faults, Loopback, Run
-from tests.support.virtual import run_virtually
 
 T = TypeVar("T")
 

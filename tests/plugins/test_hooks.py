@@ -33,11 +33,11 @@ from everstep.plugins import (
 from everstep.plugins.installed import installed_plugins
 from everstep.protocol.shapes import TERMINAL, OperationUpdate
 from everstep.service.machine.model import Outcome
+from everstep.testing.virtual import run_virtually
 from tests.plugins.recording import Recording, run_told
 from tests.runtime.test_crashes import outside
 from tests.support.loopback import Loopback
 from tests.support.programs import Ledger, Program, Runner, programs
-from tests.support.virtual import run_virtually
 
 ANY_PACE = (HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example, HealthCheck.too_slow)
 

@@ -13,10 +13,10 @@ from everstep import DurableContext
 from everstep.handler import DurableHandler
 from everstep.protocol.shapes import ErrorObject, Operation
 from everstep.service.machine.model import Outcome
+from everstep.testing.virtual import run_virtually
 from tests.support.handlers import JsonValue
 from tests.support.loopback import Fault, Faults, Loopback, Run
 from tests.support.programs import Ledger, Program, Runner, programs, without_order
-from tests.support.virtual import run_virtually
 
 FAULTS: Sequence[Fault] = ("lost request", "lost answer")
 ANY_PACE: Final = (HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example, HealthCheck.too_slow)

@@ -12,8 +12,8 @@ from everstep.client.api import Checkpointed
 from everstep.handler import DurableHandler
 from everstep.protocol.shapes import OperationUpdate
 from everstep.runtime.engine import Durability
+from everstep.testing.virtual import run_virtually
 from tests.support.loopback import AnyHandler, Fault, Faults, Loopback, Run
-from tests.support.virtual import run_virtually
 
 
 def run(durability: Durability, steps: int = 6, *, faults: Faults | None = None, latency_s: float = 0) -> tuple[Run, list[int], float]:
@@ -28,12 +28,10 @@ def run(durability: Durability, steps: int = 6, *, faults: Faults | None = None,
 
     async def main() -> tuple[Run, list[int], float]:
         loopback = Slow(DurableHandler(handler, durability=durability), faults=faults, latency_s=latency_s)
-        began = asyncio.get_running_loop().time()
         done = await loopback.run()
-        seconds = asyncio.get_running_loop().time() - began
         replayed = await loopback.replay()
         assert replayed.result == done.result
-        return done, ran, seconds
+        return done, ran, round(loopback.seconds, 3)
 
     return run_virtually(main())
 

@@ -341,7 +341,7 @@ def test_a_wait_with_a_second_left_ends_after_a_second_beside_a_busy_sibling() -
     outcome = run_handler(handler, warm=False)
 
     assert outcome.seconds == 604
-    assert ended == [pytest.approx(5, abs=0.1)]
+    assert ended == [pytest.approx(1, abs=0.1)], "by the host's loop, whose time passes only while something runs"
 
 
 def test_a_callback_is_acted_on_while_a_sibling_is_busy() -> None:
@@ -392,7 +392,7 @@ def test_an_empty_answer_token_ends_the_invocation_as_pending() -> None:
     from everstep.client.function import Invocation
     from everstep.handler import DurableHandler
     from everstep.protocol.shapes import ExecutionDetails, Operation, OperationUpdate
-    from tests.support.virtual import run_virtually
+    from everstep.testing.virtual import run_virtually
 
     class Pausing:
         async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:

@@ -11,8 +11,8 @@ from everstep import Completion, DurableContext, JsonSerdes, Poll, ServiceError,
 from everstep.handler import DurableHandler
 from everstep.serdes import Serdes
 from everstep.stages import Compressed, Directory, Encrypted, Offloaded, Stage, Where
+from everstep.testing.virtual import run_virtually
 from tests.support.loopback import AnyHandler, Loopback, Run
-from tests.support.virtual import run_virtually
 
 SECRET = "attack at dawn "
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from everstep import DurableContext, SyncContext
 from everstep.handler import DurableHandler
 from everstep.protocol.shapes import Operation
 from everstep.service.machine.model import Outcome
+from everstep.testing.virtual import run_virtually
 from tests.support.loopback import Faults, Loopback, Run, replay
-from tests.support.virtual import run_virtually
 
 Handler: TypeAlias = Callable[[Never, DurableContext], Coroutine[object, object, object]] | Callable[[Never, SyncContext], object]
 """A function that `@durable` takes, of whatever event."""
@@ -68,13 +67,11 @@ def run_handler(
     async def main() -> Ran:
         loopback = Loopback(DurableHandler(handler), json.dumps(event), faults=faults, warm=warm)
         loopback.answer = lambda callback: (answers or {}).get(callback.name or "")
-        began = asyncio.get_running_loop().time()
         run = await loopback.run()
-        seconds = asyncio.get_running_loop().time() - began
         if replays and run.status == "SUCCEEDED":
             replayed = await loopback.replay()
             assert (replayed.status, replayed.result) == ("SUCCEEDED", run.result)
-        return Ran(run, seconds)
+        return Ran(run, loopback.seconds)
 
     return run_virtually(main())
 

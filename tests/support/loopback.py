@@ -1,7 +1,6 @@
-"""Handler and service machine together, without sockets, stores or real time; and crashes at any point.
+"""One execution in the test kit's world, with the machine's own state and events to look at.
 
-Rule: the service is the real machine, and the handler's side the real engine. What is faked is the edge between them:
-the clock is the loop's virtual one, and a call can be lost before it arrives, or its answer after.
+Rule: for tests of the engine itself. Whoever tests a handler uses `everstep.testing`, which this stands on.
 """
 
 from __future__ import annotations
@@ -9,30 +8,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Never, Protocol, TypeAlias
+from datetime import UTC, datetime
+from itertools import count
+from typing import Final, Literal, Never, Protocol, TypeAlias
 
-from everstep.client.api import Checkpointed, StatePage
+from everstep.client.api import Checkpointed, DurableClient, StatePage
 from everstep.client.function import DurableFunction, Invocation
-from everstep.errors import ServiceError
-from everstep.failures import describe
 from everstep.protocol.shapes import ErrorObject, InvocationOutput, Operation, OperationUpdate
-from everstep.service.machine.callback import complete_callback
-from everstep.service.machine.checkpoint import checkpoint
-from everstep.service.machine.execution import start_execution
-from everstep.service.machine.invocation import begin_invocation, invocation_failed, invocation_lost, invocation_succeeded
-from everstep.service.machine.model import Event, NewExecution, Outcome, Terms, Transition
-from everstep.service.machine.rejection import Rejected
+from everstep.service.functions import Durable, Functions
+from everstep.service.machine.model import Event, NewExecution, Outcome, Terms
+from everstep.service.machine.rules import RULES
 from everstep.service.machine.state import State
-from everstep.service.machine.upkeep import fire_timers
+from everstep.testing.answers import Answer
+from everstep.testing.faults import Crash
+from everstep.testing.virtual import JumpingClock
+from everstep.testing.world import Place, World
 
-EPOCH_MS = 1_700_000_000_000
+EPOCH_MS: Final = 1_700_000_000_000
+TIMEOUT_S: Final = 31_622_400
 Fault: TypeAlias = Literal["lost request", "lost answer", "lost output"]
 Faults: TypeAlias = Mapping[int, Fault]
-"""What goes wrong at the n-th call (from 1, over all invocations); the process dies with it. "lost output" counts invocations."""
-
-
-class Crash(BaseException):
-    """The process of the handler dies."""
+"""What goes wrong at the n-th call (from 1, over all invocations); the process dies with it. -n: the output of the n-th invocation."""
 
 
 class AnyHandler(DurableFunction[Never, object], Protocol):
@@ -43,13 +39,22 @@ class AnyHandler(DurableFunction[Never, object], Protocol):
 
 @dataclass
 class Run:
-    """What came of an execution."""
+    """What came of an execution. outputs: of each invocation, None if it had none."""
 
-    state: State
-    events: list[Event]
+    place: Place
     outputs: list[InvocationOutput | None] = field(default_factory=list["InvocationOutput | None"])
-    calls: int = 0
-    ids: list[str] = field(default_factory=list[str])
+
+    @property
+    def state(self) -> State:
+        return self.place.state
+
+    @property
+    def events(self) -> list[Event]:
+        return self.place.events
+
+    @property
+    def calls(self) -> int:
+        return len(self.place.sent)
 
     @property
     def status(self) -> str:
@@ -65,29 +70,31 @@ class Run:
 
 
 class Loopback:
-    """One execution of `handler`, driven to its end.
+    """One execution of `handler`, driven to its end. A subclass may stand in the way of its calls.
 
     warm: whether parked executions are continued; else every resume replays.
     """
 
     def __init__(self, handler: AnyHandler, text: str = "{}", *, faults: Faults | None = None, warm: bool = True) -> None:
         self._handler = handler
-        self._faults = dict(faults or {})
-        self._warm = warm
+        self._clock = JumpingClock(datetime.fromtimestamp(EPOCH_MS / 1000, UTC))
+        numbers = count(1)
+        functions = Functions(account="123456789012", region="us-east-1", new_id=lambda: f"id-{next(numbers)}")
+        outputs: list[InvocationOutput | None] = []
+        functions.add(Durable("f", _Noting(handler, outputs), TIMEOUT_S, 14, None))
+        self._world = _World(self, self._clock, functions, warm=warm)
         new = NewExecution(
             id="execution-1",
             arn="arn:aws:lambda:us-east-1:123456789012:function:f:1/durable-execution/name/execution-1",
             name="name",
             function="f",
             version="1",
-            terms=Terms(timeout_s=31_622_400),
+            terms=Terms(timeout_s=TIMEOUT_S),
             input=text,
         )
-        started = start_execution(new, EPOCH_MS)
-        self._run = Run(State(started.execution, started.records), list(started.events))
-        self._answered: set[str] = set()
-        self._changed: asyncio.Event
-        self._loop: asyncio.AbstractEventLoop
+        crashes = [_crash(at, fault) for at, fault in (faults or {}).items()]
+        self._run = Run(self._world.start(new, crashes), outputs)
+        self._client = self._world.real_client_of(self._run.place)
         self.answer: Callable[[Operation], tuple[float, Outcome] | None] = lambda _: None
         """What the outside does about a new callback: (after how many seconds, what), or nothing."""
 
@@ -96,106 +103,76 @@ class Loopback:
         """What came of it so far."""
         return self._run
 
-    async def run(self, *, most_invocations: int = 500) -> Run:
+    @property
+    def seconds(self) -> float:
+        """The virtual time that has passed."""
+        return self._clock.now() - EPOCH_MS / 1000
+
+    async def run(self) -> Run:
         """Until the execution is closed."""
-        run, state = self._run, self._run.state
-        self._changed = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._handler.clock = lambda: self._now() / 1000
+        self._handler.clock = self._clock.now
         self._handler.drop_parked()
-        while state.execution.status == "RUNNING":
-            begun = begin_invocation(state, f"request-{len(run.outputs)}", b"secret", self._now())
-            if begun is None:
-                await self._sleep()
-                continue
-            self._absorb(begun.transition)
-            assert len(run.outputs) < most_invocations, "the execution does not come to an end"
-            await self._invoke(begun.token, begun.updated, begun.invocation.request_id)
+        self._clock.run_on(asyncio.get_running_loop())
+        try:
+            await self._world.drive(lambda: not self._run.place.is_open)
+        finally:
+            self._clock.stop()
         self._handler.drop_parked()
-        return run
+        return self._run
 
     async def replay(self) -> InvocationOutput:
         """Run the handler once more over what is recorded."""
         return await replay(self._handler, self._run)
 
-    # -- the service's side ----------------------------------------------------
-
-    def _now(self) -> int:
-        return EPOCH_MS + round(self._loop.time() * 1000)
-
-    def _absorb(self, transition: Transition) -> None:
-        self._run.state.absorb(transition)
-        self._run.events.extend(transition.events)
-        for record in transition.records:
-            operation = record.operation
-            if operation.type == "CALLBACK" and operation.id not in self._answered:
-                self._answered.add(operation.id)
-                answer = self.answer(operation)
-                if answer is not None:
-                    asyncio.get_running_loop().call_later(answer[0], self._complete, operation, answer[1])
-        self._changed.set()
-
-    def _complete(self, operation: Operation, outcome: Outcome) -> None:
-        assert operation.callback_details is not None
-        try:
-            callback_id = operation.callback_details.callback_id or ""
-            self._absorb(complete_callback(self._run.state, callback_id, outcome, self._now()))
-        except Rejected:
-            pass  # timed out or closed meanwhile
-
-    async def _sleep(self) -> None:
-        state = self._run.state
-        self._changed.clear()
-        due = state.execution.due_at
-        try:
-            async with asyncio.timeout(None if due is None else max(0, due - self._now()) / 1000):
-                await self._changed.wait()
-        except TimeoutError:
-            self._absorb(fire_timers(state, self._now()))
-
-    async def _invoke(self, token: str, updated: Sequence[str], request_id: str) -> None:
-        run, state = self._run, self._run.state
-        operations = {record.operation.id: record.operation for record in state.records.values()}
-        invocation = Invocation(
-            arn=state.execution.arn, checkpoint_token=token, request_id=request_id, operations=operations, updated_operation_ids=updated
-        )
-        try:
-            output = await self._handler.invoke(invocation, self)
-            if self._faults.get(-len(run.outputs) - 1) == "lost output":
-                raise Crash
-        except Crash:
-            run.outputs.append(None)
-            self._handler.drop_parked()
-            self._absorb(invocation_lost(state, request_id, self._now()))
-            return
-        except ServiceError as error:
-            run.outputs.append(None)
-            self._absorb(invocation_failed(state, request_id, describe(error), self._now(), jitter=0.5))
-            return
-        run.outputs.append(output)
-        if not self._warm:
-            self._handler.drop_parked()
-        self._absorb(invocation_succeeded(state, request_id, output, self._now()))
-
     # -- the handler's client --------------------------------------------------
 
     async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
-        del arn
-        self._run.calls += 1
-        fault = self._faults.get(self._run.calls)
-        if fault == "lost request":
-            raise Crash
-        try:
-            transition, reply = checkpoint(self._run.state, token, updates, client_token, self._now(), resolve=_no_functions)
-        except Rejected as rejected:
-            raise ServiceError(rejected.message, code=rejected.code, status=400) from rejected
-        self._absorb(transition)
-        if fault == "lost answer":
-            raise Crash
-        return Checkpointed(token=reply.token, operations=reply.operations)
+        return await self._client.checkpoint(arn, token, updates, client_token)
 
     async def get_state(self, arn: str, token: str, marker: str, max_items: int = 1000) -> StatePage:
-        raise NotImplementedError
+        return await self._client.get_state(arn, token, marker, max_items)
+
+
+class _World(World):
+    """Its handler's calls, and its callbacks, go by the loopback."""
+
+    def __init__(self, loopback: Loopback, clock: JumpingClock, functions: Functions, *, warm: bool) -> None:
+        super().__init__(clock, functions, {}, rules=RULES, is_warm=warm)
+        self._loopback = loopback
+
+    def client_of(self, place: Place) -> DurableClient:
+        return self._loopback
+
+    def real_client_of(self, place: Place) -> DurableClient:
+        return super().client_of(place)
+
+    def answer_to(self, callback: Operation) -> Answer | None:
+        answer = self._loopback.answer(callback)
+        return None if answer is None else Answer(answer[1], answer[0])
+
+
+class _Noting:
+    """A handler whose outputs are noted."""
+
+    def __init__(self, handler: AnyHandler, outputs: list[InvocationOutput | None]) -> None:
+        self._handler, self._outputs = handler, outputs
+        self.name = handler.name
+        self.encode_input, self.decode_output, self.drop_parked = handler.encode_input, handler.decode_output, handler.drop_parked
+
+    async def invoke(self, invocation: Invocation, client: DurableClient, /) -> InvocationOutput:
+        self._outputs.append(None)
+        output = self._outputs[-1] = await self._handler.invoke(invocation, client)
+        return output
+
+
+def _crash(at: int, fault: Fault) -> Crash:
+    match fault:
+        case "lost request":
+            return Crash(at)
+        case "lost answer":
+            return Crash(at, "after")
+        case "lost output":
+            return Crash(-at, "output")
 
 
 async def replay(handler: AnyHandler, run: Run) -> InvocationOutput:
@@ -216,8 +193,4 @@ class _Refusing:
         raise NotImplementedError
 
 
-def _no_functions(options: object) -> ErrorObject:
-    return ErrorObject(error_type="ResourceNotFoundException", error_message=f"Function not found: {options}")
-
-
-__all__ = ["AnyHandler", "Crash", "Fault", "Faults", "Loopback", "Run", "replay"]
+__all__ = ["AnyHandler", "Fault", "Faults", "Loopback", "Run", "replay"]

@@ -85,6 +85,29 @@ def test_a_callback_that_nobody_answers_is_pointed_out(durable_runner: Runner) -
         durable_runner.run(wait_forever, None)
 
 
+def test_a_callback_is_answered_while_a_sibling_is_busy(durable_runner: Runner) -> None:
+    async def slow() -> str:
+        await asyncio.sleep(600)
+        return "worked"
+
+    async def works(ctx: DurableContext) -> str:
+        return await ctx.step(slow)
+
+    async def asks(ctx: DurableContext) -> str:
+        return await ctx.wait_for_callback(ask_manager, name="approval", returns=str)
+
+    async def handler(event: None, ctx: DurableContext) -> list[str]:
+        return (await ctx.parallel([works, asks])).get_results()
+
+    durable_runner.on_callback("approval", returns="approved", after=40)
+
+    execution = durable_runner.run(handler, None)
+
+    assert execution.result == ["worked", "approved"]
+    assert round(execution.operation("approval create callback id").took.total_seconds()) == 40
+    assert round(execution.took.total_seconds()) == 600
+
+
 def test_heartbeats_keep_a_callback_alive(durable_runner: Runner) -> None:
     @durable
     async def patient(event: None, ctx: DurableContext) -> str:

@@ -70,6 +70,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         await super().shutdown_default_executor()  # without a limit, which would be over at once
 
 
+def run_virtually(main: Coroutine[object, object, T]) -> T:
+    """`asyncio.run` in virtual time."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main)
+
+
 class VirtualRunner:
     """Runs coroutines one after the other on a virtual loop, which is made when it is first needed."""
 
@@ -96,7 +102,10 @@ class VirtualRunner:
 
 
 class JumpingClock:
-    """The time as the service under test knows it: that of the loop, from `begin` on, and whatever was jumped over."""
+    """The time as the service under test knows it: that of the loop, from `begin` on, and whatever was jumped over.
+
+    It is a clock for `everstep.Service` as well, on a virtual loop.
+    """
 
     def __init__(self, begin: datetime) -> None:
         self._offset_s = begin.timestamp()
@@ -119,6 +128,11 @@ class JumpingClock:
 
     def now_ms(self) -> int:
         return round(self.now() * 1000)
+
+    async def sleep_until(self, at_ms: int) -> None:
+        """Returns once `now_ms() >= at_ms`, never before."""
+        while (left_ms := at_ms - self.now_ms()) > 0:  # noqa: ASYNC110  # a rounded sleep may end a little early
+            await asyncio.sleep(left_ms / 1000)
 
     def jump_to(self, at_ms: int) -> None:
         """Let the time be this, unless it is later already."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Final
 
-from everstep.client.api import Checkpointed, StatePage
+from everstep.client.api import Checkpointed, DurableClient, StatePage
 from everstep.errors import ServiceError, UsageError
 from everstep.failures import describe
 from everstep.protocol.ids import execution_id
@@ -98,6 +98,7 @@ class World:
         self._alone: str | None = None
         """The execution whose invocation runs without a task of its own."""
         self._alarm: asyncio.TimerHandle | None = None
+        self._wakes_at: int | None = None
 
     # -- commands --------------------------------------------------------------
 
@@ -130,6 +131,14 @@ class World:
             self.apply(place, lambda state, now: heartbeat_callback(state, callback_id, now))
         except Rejected as rejected:
             raise refusal(rejected) from None
+
+    def client_of(self, place: Place) -> DurableClient:
+        """The service as the execution's handler calls it."""
+        return Client(self, place, self._functions, self._rules)
+
+    def answer_to(self, callback: Operation) -> Answer | None:
+        """What somebody does about it."""
+        return self._answers.get(name_of(callback))
 
     # -- time ------------------------------------------------------------------
 
@@ -170,15 +179,22 @@ class World:
         return min((at for at in times if at is not None), default=None)
 
     def _set_alarm(self) -> None:
+        """Wake up, while something runs, when something else is due."""
         if self._alarm is not None:
             self._alarm.cancel()
-        due = self.next_due()
+        due = self._wakes_at = self.next_due()
         loop = asyncio.get_running_loop()
         self._alarm = None if due is None else loop.call_later(max(0.0, due / 1000 - self.clock.now()) + 1e-4, self._ring)
 
     def _ring(self) -> None:
         self._fire()
         self._changed.set()
+        self._set_alarm()
+
+    def _mind(self) -> None:
+        """Something may be due at another time now. With tasks, `drive` sees to it."""
+        if self._alone is not None and self.next_due() != self._wakes_at:
+            self._set_alarm()
 
     def _fire(self) -> None:
         """Do everything that is due."""
@@ -203,6 +219,7 @@ class World:
             if record.operation.type == "CALLBACK" and record.operation.status == "STARTED":
                 self._tell(place, record.operation)
         self._perform(transition.effects)
+        self._mind()
         self._changed.set()
 
     def _perform(self, effects: Sequence[Effect]) -> None:
@@ -237,7 +254,7 @@ class World:
     def _tell(self, place: Place, callback: Operation) -> None:
         """Let whoever answers this callback know of it."""
         key = place.state.execution.id, callback.id
-        answer = self._answers.get(name_of(callback))
+        answer = self.answer_to(callback)
         callback_id = callback.callback_details.callback_id if callback.callback_details is not None else None
         if answer is None or answer.outcome is None or callback_id is None or key in self._told:
             return
@@ -305,7 +322,7 @@ class World:
             self._end_call(place, call.parent.operation_id, outcome)
 
     async def _invoke(self, place: Place) -> None:
-        request_id = f"request-{place.invocations + 1}"
+        request_id = f"request-{place.invocations}"
         begun = begin_invocation(place.state, request_id, _SECRET, self.clock.now_ms())
         if begun is None:
             return
@@ -318,7 +335,7 @@ class World:
         limit = asyncio.timeout(timeout_s)
         try:
             async with limit:
-                output = await function.invoke(invocation_of(begun, timeout_s), Client(self, place, self._functions, self._rules))
+                output = await function.invoke(invocation_of(begun, timeout_s), self.client_of(place))
             if Crash(place.invocations, "output") in place.faults:
                 raise Crashed
         except Crashed:
