@@ -65,6 +65,14 @@ class Functions:
             return []
         return [function for function in self.definitions(call.func) if self._runs_when_called(function)]
 
+    def gives_coroutine(self, call: ast.Call) -> bool:
+        """Whether a call of a function of the module is certain to give a coroutine."""
+        called = self.called(call)
+        return bool(called) and all(isinstance(one, ast.AsyncFunctionDef) and not self._yields(one) for one in called)
+
+    def _yields(self, function: FunctionNode) -> bool:
+        return any(isinstance(node, ast.Yield) for node in self._module.own[function])
+
     def members(self, node: ast.expr) -> list[FunctionNode]:
         """The functions in a collection of branches."""
         found: list[FunctionNode] = []

@@ -32,11 +32,7 @@ def _has_coroutines(program: Program, node: ast.expr) -> bool:
             given = [element]
         case _:
             return False
-    return any(
-        isinstance(one, ast.Call)
-        and (one in program.operations or any(isinstance(made, ast.AsyncFunctionDef) for made in program.functions.called(one)))
-        for one in given
-    )
+    return any(isinstance(one, ast.Call) and (one in program.operations or program.functions.gives_coroutine(one)) for one in given)
 
 
 RULE: Final = Rule("EVS012", "as-completed", "asyncio.as_completed is given coroutines", check)

@@ -10,7 +10,6 @@ from everstep.lint.dialects import Runs
 from everstep.lint.functions import argument, name_of
 from everstep.lint.program import Program
 from everstep.lint.rule import Report, Rule
-from everstep.lint.scopes import FunctionNode
 
 
 def check(program: Program) -> Iterator[Report]:
@@ -19,20 +18,13 @@ def check(program: Program) -> Iterator[Report]:
         if takes is None or takes.runs is Runs.AS_CHILDREN:
             continue
         given = argument(call, takes.place, takes.name)
-        if not isinstance(given, ast.Call):
-            continue
-        called = program.functions.called(given)
-        if called and all(isinstance(one, ast.AsyncFunctionDef) and not _is_generator(one) for one in called):
-            name = name_of(called[0])
+        if isinstance(given, ast.Call) and program.functions.gives_coroutine(given):
+            name = name_of(program.functions.called(given)[0])
             yield Report(
                 given,
                 f"`{operation.written}` is given what `{name}(…)` returns, a coroutine; it takes the function and calls it itself, "
                 f"for each attempt anew: write `{operation.written}({name}, …)`, with the arguments behind it",
             )
-
-
-def _is_generator(function: FunctionNode) -> bool:
-    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(function))
 
 
 RULE: Final = Rule("EVS021", "called-body", "an operation is given a coroutine instead of a function", check)

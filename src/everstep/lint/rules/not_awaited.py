@@ -21,18 +21,13 @@ def check(program: Program) -> Iterator[Report]:
             what, gives = f"`{operation.written}`", operation.kind.is_awaited
         else:
             called = program.functions.called(call)
-            gives = bool(called) and all(isinstance(one, ast.AsyncFunctionDef) and one in program.operating for one in called)
-            gives = gives and not any(map(_is_generator, called))
+            gives = program.functions.gives_coroutine(call) and all(one in program.operating for one in called)
             what = f"`{name_of(called[0])}`" if called else ""
         if gives and (how := _misused(program, call, function)) is not None:
             yield Report(
                 call,
                 f"{what} is called and {how}; what it was to do is not done, and the execution fails: write `await`{reached(handling)}",
             )
-
-
-def _is_generator(function: FunctionNode) -> bool:
-    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(function))
 
 
 def _misused(program: Program, call: ast.Call, function: FunctionNode) -> str | None:
