@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all fuzz lint format types bench conformance conformance-all clean
+.PHONY: help setup demo test test-all fuzz soak lint format types bench conformance conformance-all clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +52,11 @@ types: $(READY) ## Check types, twice: mypy and pyright
 
 fuzz: $(READY) ## Run the randomised tests of the service and its HTTP API for EFFORT times as long as test does
 	EVERSTEP_EFFORT=$(EFFORT) $(BIN)/python -m pytest --timeout 0 tests/fuzz tests/service/test_same_on_every_store.py $(ARGS)
+
+soak: $(READY) ## Run 10,000 executions under a hundred kills, on SQLite and on PostgreSQL, and the fault tests that take longer
+	$(BIN)/python -m tests.faults.soak --store sqlite $(ARGS)
+	$(BIN)/python -m tests.faults.soak --store postgres $(ARGS)
+	EVERSTEP_EFFORT=2 $(BIN)/python -m pytest tests/faults
 
 conformance: $(READY) ## Run the published conformance requirements; EVERSTEP_CONFORMANCE is the directory of run_conformance.py
 	$(BIN)/python -m tests.conformance.run $(ARGS)

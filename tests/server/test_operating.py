@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from http.client import HTTPConnection
 
 from tests.server.running import HERE, Running, declared, running, until
 from tests.service.postgres import Server
@@ -40,3 +42,16 @@ def test_a_server_that_stops_is_not_ready(server: Running) -> None:
 
         assert asked(stopping, "/ready") == (503, {"status": "not ready", "reason": "the server is stopping"})
         assert asked(stopping, "/health") == (200, {"status": "alive"})
+
+
+def test_an_answer_waits_for_no_acknowledgement(server: Running) -> None:
+    connection = HTTPConnection(server.address, timeout=20)
+    lasted_s: list[float] = []
+    for _ in range(10):
+        began = time.perf_counter()
+        connection.request("POST", "/2015-03-31/functions/plain/invocations", b"1")
+        connection.getresponse().read()
+        lasted_s.append(time.perf_counter() - began)
+    connection.close()
+
+    assert min(lasted_s[1:]) < 0.035, "a delayed acknowledgement takes 40 ms"

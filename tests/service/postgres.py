@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
+import time
 import warnings
 from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import psycopg
 
 with warnings.catch_warnings():
@@ -38,6 +41,10 @@ class Server:
         host = self._server.get_postmaster_info().socket_dir
         return f"postgresql://postgres@/postgres?host={quote(str(host))}"
 
+    @property
+    def socket(self) -> Path:
+        return Path(str(self._server.get_postmaster_info().socket_dir)) / ".s.PGSQL.5432"
+
     def new_schema(self, lease_s: float = 10) -> str:
         """The URL of a store with nothing in it."""
         return f"{self.url}&schema=test{next(_numbers)}&lease={lease_s}"
@@ -48,8 +55,36 @@ class Server:
     def start(self) -> None:
         self._server.ensure_postgres_running()
 
+    @property
+    def pid(self) -> int:
+        """Of the process that all others descend from."""
+        pid = self._server.get_pid()
+        assert pid is not None
+        return pid
+
+    def restart(self, how: signal.Signals, patience_s: float) -> None:
+        """End the postmaster by this signal, and start anew once its children have found out."""
+        postmaster = psutil.Process(self.pid)
+        family = [postmaster, *postmaster.children(recursive=True)]
+        postmaster.send_signal(how)
+        deadline = time.monotonic() + patience_s
+        while any(map(_is_alive, family)):
+            assert time.monotonic() < deadline, "what the postmaster left behind does not end"
+            time.sleep(0.01)
+        # By its locks, a dead process that nobody has waited for yet would be taken for a running one.
+        (self.socket.parent / f"{self.socket.name}.lock").unlink(missing_ok=True)
+        (Path(str(self._server.pgdata)) / "postmaster.pid").unlink(missing_ok=True)
+        self._server.ensure_postgres_running()
+
     def remove(self) -> None:
         self._server.cleanup()
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _remove_abandoned() -> None:

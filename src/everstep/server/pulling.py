@@ -189,11 +189,13 @@ class PullingWorker:
     async def _ask(self) -> None:
         delays = _delays()
         is_away = False
-        while not self._stopping.is_set() and (slot := await self._slots.get()) is not None:
+        failed: int | None = None
+        while not self._stopping.is_set() and (slot := await self._slots.get() if failed is None else failed) is not None:
+            failed = None
             try:
                 invocation = await self._next(slot)
             except (OSError, h11.ProtocolError, _Unavailable) as error:
-                self._slots.put_nowait(slot)
+                failed = slot  # what it may have been given in an answer that was lost is given up when it asks again, so it is next
                 if not is_away and not self._stopping.is_set():
                     is_away = True
                     log.warning("%s gives no work, asking again until it does: %s", self._server.authority, error or type(error).__name__)

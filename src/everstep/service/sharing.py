@@ -97,7 +97,9 @@ class SharedScheduler(Scheduler):
 
     def keeps(self, execution: Execution) -> bool:
         """Whether an invocation that is owed is to be begun here; if not, others are asked to."""
-        if execution.function in self._work.functions() and (self._shared.is_alone or self._work.room() > 0):
+        has_room = self._shared.is_alone or self._work.room() > 0 or execution.calls > 0  # whoever makes its calls has to stay its owner
+        if execution.function in self._work.functions() and has_room:
+            self._surplus.pop(execution.id, None)
             return True
         self.give_back(execution.id)
         return False

@@ -249,6 +249,19 @@ async def test_what_is_due_is_claimed_once(postgres: Server) -> None:
         assert await other.claim(NOON + 4, ["order"], limit=3) == ["e-1"]
 
 
+async def test_what_has_begun_is_not_given_back_any_more(postgres: Server) -> None:
+    """Without an owner nobody would take it over when its service dies."""
+    url = postgres.new_schema()
+    async with opened(url) as one, opened(url) as other:
+        await one.commit([busy("e-1"), Write(execution=replace(execution("e-2", due_at=NOON), invoke_at=NOON))])
+
+        await one.give_back(["e-1", "e-2"])
+
+        assert (one.owns("e-1"), one.owns("e-2")) == (True, False)
+        assert await one.owned() == ["e-1"]
+        assert await other.claim(NOON, ["order"], limit=3) == ["e-2"]
+
+
 async def test_an_owed_invocation_is_claimed_by_who_has_the_function(postgres: Server) -> None:
     url = postgres.new_schema()
     owed = replace(execution("e-1", due_at=NOON), invoke_at=NOON)

@@ -78,7 +78,7 @@ class SharedStore(Store, Protocol):
         ...
 
     async def give_back(self, execution_ids: Collection[str]) -> None:
-        """Own these no longer, so that others may claim them."""
+        """Own these no longer, so that others may claim them; but for those that `needs_recovery` holds for by now."""
         ...
 
     async def take_over(self, functions: Collection[str], *, limit: int) -> Sequence[str]:

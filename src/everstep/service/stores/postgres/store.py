@@ -140,6 +140,7 @@ class PostgresStore:
     async def give_back(self, execution_ids: Collection[str]) -> None:
         self._owned.remove(execution_ids, self._owned.asked())
         await self._ownership.give_back(execution_ids)
+        await self.owned(execution_ids)
 
     async def owned(self, among: Collection[str] | None = None) -> Sequence[str]:
         asked = self._owned.asked()
