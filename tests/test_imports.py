@@ -33,6 +33,8 @@ def loaded_by(statement: str) -> list[str]:
     [
         ("import everstep", NOT_BEFORE_USE),
         ("from everstep import durable, DurableContext", NEVER_WITH_THE_SDK),
+        ("import everstep.pytest_plugin", ("asyncio.events", "everstep.handler", "everstep.histories", "everstep.service")),
+        ("from everstep.testing import Runner", ("pytest", "everstep.cli", "everstep.server", "starlette", "sqlite3")),
     ],
 )
 def test_an_import_loads_only_what_it_needs(statement: str, refused: tuple[str, ...]) -> None:

@@ -64,7 +64,7 @@ MAY_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 FACADE: Final = "__init__"  # the public names, `from everstep import …`: they are for users
-OUTERMOST: Final = (FACADE, "cli", "histories", "server", "testing")
+OUTERMOST: Final = (FACADE, "cli", "histories", "pytest_plugin", "server", "testing")
 # layer -> what of everstep it must never import: the two sides don't know each other, and nobody reaches outwards
 MUST_NOT_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
     "context": (*OUTERMOST, "handler", "service"),

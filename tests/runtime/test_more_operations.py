@@ -441,6 +441,34 @@ def test_a_patch_is_decided_when_it_is_first_asked_for() -> None:
     assert run_handler(handler, warm=False).result == ["new", "new", "new"]
 
 
+async def after_a_timer(event: object, ctx: DurableContext) -> bool:
+    await asyncio.sleep(5)
+    await ctx.wait(1)
+    return ctx.patched("use-new")
+
+
+async def after_a_timeout_that_was_not_reached(event: object, ctx: DurableContext) -> bool:
+    async with asyncio.timeout(100):
+        await ctx.wait(5)
+    await ctx.wait(1)
+    return ctx.patched("use-new")
+
+
+async def after_a_large_batch_that_left_a_branch(event: object, ctx: DurableContext) -> bool:
+    async def item(child: DurableContext, number: int) -> str:
+        await child.wait(1 if number else 1000)
+        return "x" * 300_000
+
+    await ctx.map([0, 1], item, completion=Completion(min_successful=1))
+    await ctx.wait(1)
+    return ctx.patched("use-new")
+
+
+@pytest.mark.parametrize("handler", [after_a_timer, after_a_timeout_that_was_not_reached, after_a_large_batch_that_left_a_branch])
+def test_what_a_replay_has_come_past_is_not_ahead_of_a_patch(handler: Handler) -> None:
+    assert run_handler(handler, warm=False).result is True
+
+
 def test_a_mark_whose_code_is_gone_is_not_ahead_for_ever() -> None:
     async def work() -> None: ...
 

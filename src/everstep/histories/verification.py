@@ -87,7 +87,7 @@ def _verdict(recording: Recording, operations: Mapping[str, Operation], engine: 
         return _told(recording, replayed, _mismatch(failure, operations), "it asks for something else")
     if failure is not None:
         return _told(recording, replayed, _cannot_replay(failure), "it fails")
-    left = [operation for operation in passed_by_replays(recording.operations) if operation.id not in engine.passed]
+    left = [operation for operation in passed_by_replays(operations) if operation.id not in engine.passed]
     then = _then(engine, is_done)
     if left and any(asked.has_key for asked in engine.asked[:1]):
         names = ", ".join(path_of(operation, operations) for operation in left[:5])

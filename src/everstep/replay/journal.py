@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from everstep.errors import ReplayMismatch
 from everstep.protocol.shapes import TERMINAL, Operation
 
+BATCHES = ("Map", "Parallel")
 PATCH = "Patch"
 """Sub-type of the marks that `patched` records; no code has to come past them."""
 
@@ -101,17 +102,36 @@ def _described(kind: str, name: str | None, parent_id: str | None) -> str:
 def visible_ids(operations: Mapping[str, Operation]) -> set[str]:
     """The recorded operations that a replay comes past: not the EXECUTION, and not those inside contexts that need not run again.
 
-    operations: in the order in which they began, so that a context stands before its children.
+    Of a batch whose result is gathered from its branches, those that had not ended do not run again either. operations: in the order
+    in which they began, so that a context stands before its children.
     """
     shown: set[str] = set()
     closed: set[str] = set()
     for operation in operations.values():
-        details = operation.context_details
-        hidden = operation.parent_id in closed
-        if operation.type == "CONTEXT" and (
-            hidden or (operation.status in TERMINAL and not (details is not None and details.replay_children))
-        ):
+        if operation.type == "EXECUTION" or operation.sub_type == PATCH:
+            continue
+        hidden = operation.parent_id in closed or _is_left_unfinished(operation, operations)
+        if operation.type == "CONTEXT" and (hidden or (operation.status in TERMINAL and not _replays_children(operation))):
             closed.add(operation.id)
-        if not hidden and operation.type != "EXECUTION" and operation.sub_type != PATCH:
+        if not hidden:
             shown.add(operation.id)
     return shown
+
+
+def is_gathered(operation: Operation | None) -> bool:
+    """Whether it is a batch that was too large to be recorded: its result is gathered from the records of its branches."""
+    return operation is not None and operation.sub_type in BATCHES and operation.status in TERMINAL and _replays_children(operation)
+
+
+def _is_left_unfinished(operation: Operation, operations: Mapping[str, Operation]) -> bool:
+    """Whether it is a branch that had not ended when its batch was complete."""
+    return (
+        operation.type == "CONTEXT"
+        and operation.status not in TERMINAL
+        and operation.parent_id is not None
+        and is_gathered(operations.get(operation.parent_id))
+    )
+
+
+def _replays_children(operation: Operation) -> bool:
+    return operation.context_details is not None and bool(operation.context_details.replay_children)

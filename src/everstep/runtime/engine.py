@@ -206,7 +206,7 @@ class Engine:
         """The record of an operation that is being called, checked to be the one the handler asks for."""
         record = self.journal.operations.get(operation_id)
         if record is not None:
-            if record.status not in TERMINAL:
+            if record.status not in TERMINAL or record.status == "CANCELLED":
                 self._progress.pass_by(operation_id)
             try:
                 check_identity(
@@ -436,6 +436,7 @@ class Engine:
         )
         if record is not None and record.status in TERMINAL:
             if record.status != "CANCELLED":  # what cancelled it then will cancel it again
+                self._progress.pass_by(operation_id)
                 self._deliveries.add(self.journal.key(record), timer, record)
             return
         start = OperationUpdate(

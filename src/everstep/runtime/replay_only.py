@@ -60,6 +60,10 @@ class ReplayOnly(Engine):
             self.asked.append(Asked(operation_id, sub_type, name, parent_id, calling_line(), _has_key(operation_id)))
         return record
 
+    def passes(self, record: Operation, *, is_early: bool = False) -> bool:
+        self.passed.add(record.id)
+        return super().passes(record, is_early=is_early)
+
     def send(self, update: OperationUpdate, *, urgent: bool) -> None:
         """Nothing is recorded here."""
 
