@@ -87,6 +87,10 @@ class Executions:
 
     async def create(self, new: NewExecution) -> Execution | None:
         """Start an execution; None if its id or name is taken. Raises StoreError."""
+        while (loading := self._loading.get(new.id)) is not None:
+            await loading.wait()
+        # Others may find it in the store before we hear that it is there: they must not make a second state of it.
+        self._loading[new.id] = asyncio.Event()
         now = self._clock.now_ms()
         transition = start_execution(new, now)
         resident = _Resident(State(transition.execution, transition.records))
@@ -165,8 +169,9 @@ class Executions:
     # Both are callbacks, because the caller may have gone away meanwhile: the effects are due all the same.
 
     def _created(self, resident: _Resident, transition: Transition, now: int, write: asyncio.Future[bool]) -> None:
+        self._loading.pop(resident.id).set()
         if was_taken(write):
-            self.forget(resident.id)  # somebody may have read it from the store by now
+            self.forget(resident.id)  # an earlier one of that id, which has been removed
             self._residents[resident.id] = resident
             self._on_durable(transition, now)
         elif _is_doubtful(write):
