@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
@@ -35,6 +36,18 @@ async def quick(event: object, ctx: DurableContext) -> object:
 async def logging_one(event: object, ctx: DurableContext) -> object:
     logging.getLogger("shop").info("a line of the function's own")
     return event
+
+
+@durable
+async def stalling(event: object, ctx: DurableContext) -> str:
+    """Takes for ever in a process that is told so, and no time in another."""
+
+    async def work() -> str:
+        if os.environ.get("EVERSTEP_TEST_STALLS"):
+            await asyncio.sleep(3_600)
+        return "done"
+
+    return await ctx.step(work, name="work")
 
 
 @durable

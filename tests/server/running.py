@@ -25,6 +25,7 @@ from everstep.server.catalog import Function
 from everstep.server.certificate import Certificate
 from everstep.server.declared import FunctionsFile, function_of
 from everstep.server.serving import Server, serving
+from everstep.service.clock import Clock
 
 HERE: Final = "tests.server.functions"
 CREDENTIALS: Final[dict[str, str | None]] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
@@ -100,6 +101,8 @@ class Running:
 
     def __init__(self, server: Server, stop: Callable[[], None], keys: Sequence[AccessKey], certificate: Certificate | None) -> None:
         self.server, self.stop, self.address = server, stop, server.address
+        self.in_loop: Callable[[Callable[[], None]], object] = lambda act: None
+        """Has the server's thread do something."""
         self.url = server.url if certificate is None else server.url.replace("127.0.0.1", "localhost")
         self.client = client_of(self.url, key=keys[0] if keys else None, verify=None if certificate is None else certificate.chain)
 
@@ -124,13 +127,23 @@ def running(
     allow_unqualified: bool = False,
     keys: Sequence[AccessKey] = (),
     certificate: Certificate | None = None,
+    clock: Clock | None = None,
     port: int = 0,
 ) -> Generator[Running]:
     started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
         stop = asyncio.Event()
-        served = serving(store, functions, port=port, grace_s=0.2, allow_unqualified=allow_unqualified, keys=keys, certificate=certificate)
+        served = serving(
+            store,
+            functions,
+            port=port,
+            grace_s=0.2,
+            allow_unqualified=allow_unqualified,
+            keys=keys,
+            certificate=certificate,
+            clock=clock,
+        )
         async with served as server:
             started.set_result((server, asyncio.get_running_loop(), stop))
             await stop.wait()
@@ -154,6 +167,7 @@ def running(
             assert not thread.is_alive()
 
     answering = Running(server, end, keys, certificate)
+    answering.in_loop = loop.call_soon_threadsafe
     try:
         yield answering
     finally:

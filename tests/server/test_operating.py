@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import time
 from http.client import HTTPConnection
+from pathlib import Path
 
-from tests.server.running import HERE, Running, declared, running, until
+import pytest
+
+from tests.server.running import HERE, Running, declared, payload_of, running, text_of, until
+from tests.service.fakes import ManualClock
 from tests.service.postgres import Server
 
 
@@ -55,3 +59,26 @@ def test_an_answer_waits_for_no_acknowledgement(server: Running) -> None:
     connection.close()
 
     assert min(lasted_s[1:]) < 0.035, "a delayed acknowledgement takes 40 ms"
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "postgres"])
+def test_what_has_ended_is_there_for_its_retention_and_then_is_not(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    files = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/store.db"}
+    store = files.get(kind) or request.getfixturevalue("postgres").new_schema()
+    config = {"ExecutionTimeout": 60, "RetentionPeriodInDays": 1}
+    clock = ManualClock()
+    with running([declared("quick", handler=f"{HERE}:quick", config=config)], store, clock=clock) as server:
+        client = server.client
+        answer = client.invoke(FunctionName="quick:$LATEST", DurableExecutionName="once", Payload=b"1")
+        arn = text_of(answer, "DurableExecutionArn")
+        path = f"/2025-12-01/durable-executions/{arn}"
+        until(lambda: bool(clock.alarms), "that the scheduler sleeps")
+
+        server.in_loop(lambda: clock.move(seconds=86_300))
+        assert client.get_durable_execution(DurableExecutionArn=arn)["Status"] == "SUCCEEDED"
+        server.in_loop(lambda: clock.move(seconds=200))
+        until(lambda: server.request("GET", path)[0] == 404, "the removal")
+
+        assert client.list_durable_executions_by_function(FunctionName="quick")["DurableExecutions"] == []
+        again = client.invoke(FunctionName="quick:$LATEST", DurableExecutionName="once", Payload=b"2")
+        assert (payload_of(again), again["DurableExecutionArn"] == arn) == (2, False)

@@ -21,6 +21,7 @@ from everstep.service.functions import FunctionError, Functions, Plain
 from everstep.service.machine.execution import outcome_for_parent, parent_notified
 from everstep.service.machine.invoke import complete_chained_invoke
 from everstep.service.machine.model import CallFunction, DeleteExecution, NotifyParent, Outcome, ParentLink, StartChild
+from everstep.service.removal import Removal
 from everstep.service.stores.api import Store
 
 log = logging.getLogger("everstep.service")
@@ -36,7 +37,8 @@ class Errands:
     """Runs errands as tasks of a group, once `start` has named it."""
 
     def __init__(self, executions: Executions, functions: Functions, store: Store, clock: Clock) -> None:
-        self._executions, self._functions, self._store, self._clock = executions, functions, store, clock
+        self._executions, self._functions, self._clock = executions, functions, clock
+        self._removal = Removal(store)
         self._running: dict[_Key, asyncio.Task[None]] = {}
         self._strangers: defaultdict[str, list[CallFunction]] = defaultdict(list)
         self._calls = asyncio.Semaphore(MAX_CALLS)
@@ -131,7 +133,7 @@ class Errands:
             )
 
     async def _delete(self, execution_id: str) -> None:
-        await self._store.delete([execution_id])
+        await self._removal.remove(execution_id)
         self._executions.forget(execution_id)
 
 
