@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import time
 from datetime import UTC, datetime, timedelta
@@ -301,6 +302,14 @@ def test_each_resume_replays_unless_the_runner_is_warm() -> None:
     with Runner(check_replay=False, warm=True) as runner:
         runner.run(counted, None)
     assert len(rounds) == 4
+
+
+def test_an_execution_that_nobody_finishes_leaves_nothing_behind() -> None:
+    with Runner(warm=True) as runner:
+        execution = runner.start(order, LAMP)
+        execution.until_callback("approval")
+        del execution
+        gc.collect()  # what it leaves would be logged as an error
 
 
 def test_time_begins_when_the_runner_says() -> None:

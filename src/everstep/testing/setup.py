@@ -122,6 +122,9 @@ class Trial(Generic[Out]):
     def __init__(self, setup: Setup, world: World, place: Place, handler: DurableHandler[Never, Out], clock: JumpingClock) -> None:
         self._setup, self._world, self._place, self._handler, self._clock = setup, world, place, handler, clock
 
+    def __del__(self) -> None:
+        self._world.drop_parked()  # nobody will go on with it
+
     async def until_callback(self, name: str | None) -> OpenCallback:
         """Go on until this callback (None: any) waits for an answer. Raises LookupError if it never does."""
         await self._drive(lambda: bool(self._waiting(name)))
@@ -149,7 +152,7 @@ class Trial(Generic[Out]):
         await self._drive(lambda: not self._place.is_open or self._is_stuck())
         if self._place.is_open:
             raise unanswered([name_of(callback) for callback in self._place.open_callbacks()], self._setup.answers)
-        self._handler.drop_parked()
+        self._world.drop_parked()
         record = self.record()
         if checks_replay and self._setup.checks_replay and record.status in ("SUCCEEDED", "FAILED"):
             await self._check_replay(record)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from heapq import heappop, heappush
 from typing import Final
 
-from everstep.client.api import Checkpointed, DurableClient, StatePage
+from everstep.client.api import DurableClient
 from everstep.errors import ServiceError, UsageError
 from everstep.failures import describe
-from everstep.protocol.ids import execution_id
 from everstep.protocol.limits import MAX_RESULT_SYNC
 from everstep.protocol.shapes import ErrorObject, Operation, OperationUpdate
 from everstep.service.direct import refusal
@@ -22,7 +22,6 @@ from everstep.service.errands import outcome_of
 from everstep.service.functions import Durable, Functions
 from everstep.service.invoker import invocation_of
 from everstep.service.machine.callback import complete_callback, heartbeat_callback
-from everstep.service.machine.checkpoint import checkpoint, readable_operations
 from everstep.service.machine.execution import parent_notified, start_execution
 from everstep.service.machine.invocation import begin_invocation, invocation_failed, invocation_lost, invocation_succeeded
 from everstep.service.machine.invoke import complete_chained_invoke
@@ -44,17 +43,13 @@ from everstep.service.machine.rules import Rules
 from everstep.service.machine.state import State
 from everstep.service.machine.upkeep import fire_timers
 from everstep.testing.answers import Answer, name_of
-from everstep.testing.faults import Crash, Doubled, Fault, Interrupted, LostAnswer, Slow, Throttled
+from everstep.testing.connection import Client, Crashed
+from everstep.testing.faults import Crash, Fault
 from everstep.testing.virtual import JumpingClock
 
 _SECRET: Final = b"everstep.testing"
 _JITTER: Final = 0.5
 _MOST_INVOCATIONS: Final = 100_000
-_OUTCOMES: Final = ("SUCCEED", "FAIL", "RETRY")
-
-
-class Crashed(BaseException):
-    """The process of the handler dies. No Exception, so that no code of the handler's can catch it by mistake."""
 
 
 class Place:
@@ -132,9 +127,13 @@ class World:
         except Rejected as rejected:
             raise refusal(rejected) from None
 
+    def drop_parked(self) -> None:
+        """Let handlers forget what they keep in memory."""
+        self._functions.drop_parked()
+
     def client_of(self, place: Place) -> DurableClient:
         """The service as the execution's handler calls it."""
-        return Client(self, place, self._functions, self._rules)
+        return Client(partial(self.apply, place), place, self._functions.resolve, self._rules)
 
     def answer_to(self, callback: Operation) -> Answer | None:
         """What somebody does about it."""
@@ -352,68 +351,3 @@ class World:
             if not self._is_warm:
                 function.drop_parked()
             self.apply(place, lambda state, now: invocation_succeeded(state, request_id, output, now, rules=self._rules))
-
-
-class Client:
-    """The service as one invocation's handler calls it, with what goes wrong on the way."""
-
-    def __init__(self, world: World, place: Place, functions: Functions, rules: Rules) -> None:
-        self._world, self._place, self._functions, self._rules = world, place, functions, rules
-
-    async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
-        """See DurableClient."""
-        place = self._place
-        place.sent.append(updates)
-        number = len(place.sent)
-        for fault in place.faults:
-            await _happen_before(fault, number, updates, place.outcomes)
-        answer = self._record(arn, token, updates, client_token)
-        for fault in place.faults:
-            match fault:
-                case Crash(at=at, when="after") if at == number:
-                    raise Crashed
-                case LostAnswer(at=at) | Doubled(at=at) if at == number:
-                    answer = self._record(arn, token, updates, client_token)
-                case _:
-                    pass
-        return answer
-
-    def _record(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
-        world, place = self._world, self._place
-        assert arn == place.state.execution.arn
-        reply: list[Checkpointed] = []
-
-        def command(state: State, now: int) -> Transition:
-            transition, answer = checkpoint(state, token, updates, client_token, now, resolve=self._functions.resolve, rules=self._rules)
-            reply.append(Checkpointed(token=answer.token, operations=answer.operations))
-            return transition
-
-        try:
-            world.apply(place, command)
-        except Rejected as rejected:
-            raise refusal(rejected) from None
-        return reply[0]
-
-    async def get_state(self, arn: str, token: str, marker: str, max_items: int = 1000) -> StatePage:
-        """See DurableClient. There is one page."""
-        assert execution_id(arn) == self._place.state.execution.id
-        return StatePage(operations=readable_operations(self._place.state, token))
-
-
-async def _happen_before(fault: Fault, number: int, updates: Sequence[OperationUpdate], outcomes: dict[str, int]) -> None:
-    """What goes wrong before the checkpoint arrives. Raises Crashed, or ServiceError."""
-    match fault:
-        case Crash(at=at, when="before") if at == number:
-            raise Crashed
-        case Interrupted(step=step, attempt=attempt):
-            for update in updates:
-                if update.type == "STEP" and update.name == step and update.action in _OUTCOMES:
-                    outcomes[step] = outcomes.get(step, 0) + 1
-                    if outcomes[step] == attempt:
-                        raise Crashed
-        case Throttled(at=at, times=times) if at <= number < at + times:
-            raise ServiceError("Rate exceeded", code="TooManyRequestsException", status=429, is_retryable=True)
-        case Slow(seconds=seconds, at=at) if at in (None, number):
-            await asyncio.sleep(seconds)
-        case _:
-            pass
