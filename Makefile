@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all fuzz soak lint format types bench conformance conformance-all clean
+.PHONY: help setup demo test test-all fuzz soak lint format types bench conformance conformance-all peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,11 @@ conformance: $(READY) ## Run the published conformance requirements; EVERSTEP_CO
 
 conformance-all: $(READY) ## The same in every home: three kinds of functions, two stores, three times (16 minutes)
 	$(BIN)/python -m tests.conformance.run --functions all --store all --times 3 $(ARGS)
+
+peers: $(READY) ## Run handlers of the official Python SDK, and AWS's command line, against our server
+	$(PYTHON) -m venv build/peers
+	build/peers/bin/python -m pip install --quiet 'aws-durable-execution-sdk-python==3.0.0' 'awslambdaric>=3' 'awscli>=1.44'
+	$(BIN)/python -m tests.peers.run build/peers/bin/python
 
 bench: $(READY) ## Measure, and print the figures
 	$(BIN)/python -m bench.run $(ARGS)

@@ -209,9 +209,10 @@ def declared(
     config: dict[str, int] | None = None,
     is_tenanted: bool = False,
     versions: dict[int, str | None] | None = None,
+    logs: Path | None = None,
     **members: object,
 ) -> Function:
-    """A function as a functions file declares it. versions: number to handler."""
+    """A function as a functions file declares it. versions: number to handler. logs: a directory."""
     declaration = {"name": name, **members}
     if config is not None:
         declaration["DurableConfig"] = config
@@ -220,4 +221,4 @@ def declared(
     if versions is not None:
         declaration["versions"] = {number: None if own is None else {"handler": own} for number, own in versions.items()}
     read = msgspec.convert({"functions": [declaration]}, FunctionsFile, strict=False).functions[0]
-    return function_of(read, default_timeout_s=900, logs=None)
+    return function_of(read, default_timeout_s=900, logs=logs)
