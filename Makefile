@@ -52,6 +52,8 @@ types: $(READY) ## Check types, twice: mypy and pyright
 
 fuzz: $(READY) ## Run the randomised tests of the service and its HTTP API for EFFORT times as long as test does
 	EVERSTEP_EFFORT=$(EFFORT) $(BIN)/python -m pytest --timeout 0 tests/fuzz tests/service/test_same_on_every_store.py $(ARGS)
+	$(BIN)/python -m pip install --quiet --group fuzz
+	$(BIN)/python -m tests.fuzz.schema 120
 
 soak: $(READY) ## Run 10,000 executions under a hundred kills, on SQLite and on PostgreSQL, and the fault tests that take longer
 	$(BIN)/python -m tests.faults.soak --store sqlite $(ARGS)

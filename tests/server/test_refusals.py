@@ -25,6 +25,7 @@ def deep(levels: int) -> bytes:
         ("GET", f"{LISTING}?StartedBefore=nan", b"", "SerializationException"),
         ("GET", f"/2015-03-31/functions?MaxItems={'9' * 5_000}", b"", "SerializationException"),
         ("GET", "/2015-03-31/functions?MaxItems=-1", b"", "ValidationException"),
+        ("GET", "/2015-03-31/functions?FunctionVersion=null", b"", "ValidationException"),
         ("POST", f"{NOBODY}/stop", b'{"ErrorData":null,"X":' + deep(700) + b"}", "SerializationException"),
         ("POST", "/2015-03-31/functions", b'{"FunctionName":"deep","Role":"r","Code":{"X":' + deep(700) + b"}}", "SerializationException"),
         ("PUT", "/2019-09-25/functions/quick/event-invoke-config", b'{"X":' + deep(700) + b"}", "SerializationException"),

@@ -136,7 +136,11 @@ async def update_code(backend: Backend, call: Call) -> Answer:
 
 
 async def list_all(backend: Backend, call: Call) -> Answer:
-    with_versions = call.text("FunctionVersion") == "ALL"
+    violations = Violations()
+    if (asked := call.text("FunctionVersion")) is not None:
+        violations.one_of("functionVersion", asked, ("ALL",))
+    violations.reject()
+    with_versions = asked is not None
     versions = [
         configuration_of(backend.catalog, function, version, is_qualified=with_versions)
         for function in sorted(backend.catalog, key=lambda one: one.name)
