@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from tests.client.fake_service import Asked, Drop, FakeService, Reply, refuse
 
-from everstep.client import http
+from everstep.client import calls
 from everstep.client.api import Checkpointed, DurableClient, StatePage
 from everstep.client.http import HttpClient
 from everstep.errors import ServiceError, UsageError
@@ -168,7 +168,7 @@ def test_the_request_names_its_sender_and_passes_on_the_trace() -> None:
         Client(service, environ={"_X_AMZN_TRACE_ID": "Root=1-5f;Parent=ab;Sampled=1"}).send()
 
     headers = service.asked[0].headers
-    assert headers["user-agent"] == f"everstep/{http.VERSION}"
+    assert headers["user-agent"] == f"everstep/{calls.VERSION}"
     assert headers["x-amzn-trace-id"] == "Root=1-5f;Parent=ab;Sampled=1"
     assert "x-amzn-trace-id" not in headers["authorization"]
 
@@ -176,7 +176,7 @@ def test_the_request_names_its_sender_and_passes_on_the_trace() -> None:
 def test_the_version_is_the_package_s() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 
-    assert project["version"] == http.VERSION
+    assert project["version"] == calls.VERSION
 
 
 def test_without_credentials_nothing_is_signed() -> None:

@@ -55,6 +55,7 @@ def server(
         raise SystemExit(_check(store, as_json=json))
     if json:
         raise SystemExit("everstep server: --json goes with --check")
+    from everstep.cli.loop import run as serve
     from everstep.server.access.keys import read_credentials
     from everstep.server.certificate import Certificate
     from everstep.server.declared import FunctionDeclaration, function_of, read_functions
@@ -112,7 +113,7 @@ def server(
         return FunctionDeclaration(name=name, handler=target)
 
     try:
-        asyncio.run(run())
+        serve(run())
     except (DurableError, OSError) as error:
         raise SystemExit(f"everstep server: {error}") from None
 

@@ -29,13 +29,15 @@ def worker(
 
     It signs with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a key of the role worker, if the server asks for credentials.
     """
+    from everstep.cli.loop import run as serve
     from everstep.cli.server import named, until_signal
+    from everstep.client.calls import attempts_in
     from everstep.client.credentials import credentials_in
     from everstep.client.endpoint import parse_endpoint
-    from everstep.client.http import HttpClient
     from everstep.logging import log_json_lines
     from everstep.server.environment import server_environment, some_credentials, worker_environment
     from everstep.server.line import tls_context
+    from everstep.server.line_client import LineClient
     from everstep.server.pulling import PullingWorker
     from everstep.server.worker import load
 
@@ -47,6 +49,7 @@ def worker(
         targets = dict(named(handler) for handler in handlers)
         if len(targets) < len(handlers):
             raise UsageError("two of the functions have one name: say NAME=MODULE:HANDLER")
+        credentials = credentials_in(os.environ)
         os.environ.update(some_credentials(os.environ))
         if ca_bundle is not None:
             os.environ["AWS_CA_BUNDLE"] = str(ca_bundle)
@@ -58,15 +61,18 @@ def worker(
             os.environ.update(server_environment(url, region))
             log_json_lines()
         functions = {name: load(target) for name, target in targets.items()}
+        tls = tls_context(os.environ.get("AWS_CA_BUNDLE") or None) if endpoint.is_tls else None
+        source = None if credentials is None else lambda: credentials
+        client = LineClient(endpoint, region=region, credentials=source, max_attempts=attempts_in(os.environ), tls=tls)
         worker = PullingWorker(
             endpoint,
             functions,
-            client=HttpClient.from_environment(),
+            client=client,
             concurrency=concurrency,
             grace_s=grace,
-            credentials=credentials_in(os.environ),
+            credentials=credentials,
             region=region,
-            tls=tls_context(os.environ.get("AWS_CA_BUNDLE") or None) if endpoint.is_tls else None,
+            tls=tls,
         )
         stop = asyncio.Event()
         working = asyncio.create_task(worker.run(stop))
@@ -76,9 +82,10 @@ def worker(
         signalled.cancel()
         stop.set()
         await working
+        await client.close()
 
     try:
-        asyncio.run(run())
+        serve(run())
     except DurableError as error:
         raise SystemExit(f"everstep worker: {error}") from None
 

@@ -14,9 +14,10 @@ from typing import Final, TypeAlias, cast
 import msgspec
 
 from everstep.client import rest
+from everstep.client.calls import attempts_in
 from everstep.client.credentials import EnvironmentCredentials, credentials_in
 from everstep.client.endpoint import region_in
-from everstep.client.http import HttpClient, attempts_in
+from everstep.client.http import HttpClient
 from everstep.errors import ServiceError
 from everstep.protocol.shapes import ErrorObject, ExecutionStatus
 from everstep.protocol.sigv4 import uri_encode

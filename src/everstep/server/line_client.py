@@ -1,0 +1,93 @@
+"""The two calls of a running handler, made by the event loop itself: for a process that runs many executions at a time.
+
+Rule: the same calls as `everstep.client.http` makes, repeated as they are there; only who waits differs. The connections are
+kept, one per call in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+import h11
+
+from everstep.client import rest
+from everstep.client.api import Checkpointed, StatePage
+from everstep.client.calls import Calls
+from everstep.client.connection import Response
+from everstep.client.credentials import CredentialSource
+from everstep.client.endpoint import Endpoint
+from everstep.protocol.shapes import OperationUpdate
+from everstep.server.line import Line
+
+READ_TIMEOUT_S: Final = 50.0
+"""Precedent: the official Python SDK."""
+
+T = TypeVar("T")
+
+
+class LineClient:
+    """A DurableClient on asyncio. credentials: None sends requests unsigned. tls: whom to trust, None: the system's certificates."""
+
+    def __init__(
+        self, endpoint: Endpoint, *, region: str, credentials: CredentialSource | None, max_attempts: int, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._endpoint, self._tls = endpoint, tls
+        self._calls = Calls(endpoint, region=region, credentials=credentials, max_attempts=max_attempts)
+        self._idle: list[Line] = []
+
+    async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
+        """See DurableClient."""
+        return await self._call(
+            rest.checkpoint_request(arn, token, updates, client_token), lambda answer: rest.read_checkpoint(answer.body)
+        )
+
+    async def get_state(self, arn: str, token: str, marker: str, max_items: int = 1000) -> StatePage:
+        """See DurableClient."""
+        return await self._call(rest.state_request(arn, token, marker, max_items), lambda response: rest.read_state(response.body))
+
+    async def close(self) -> None:
+        """Close the connections that no call uses."""
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _call(self, request: rest.Request, read: Callable[[Response], T]) -> T:
+        attempts = self._calls.attempts(read)
+        delay_s = next(attempts)
+        while True:
+            if delay_s:
+                await asyncio.sleep(delay_s)
+            came: Response | OSError
+            try:
+                came = await self._exchange(request)
+            except OSError as error:
+                came = error
+            except h11.ProtocolError as error:
+                came = ConnectionError(str(error))
+            try:
+                delay_s = attempts.send(came)
+            except StopIteration as done:
+                answer: T = done.value
+                return answer
+
+    async def _exchange(self, request: rest.Request) -> Response:
+        """One attempt; another one at once if a kept connection turns out to be closed."""
+        line, is_kept = (self._idle.pop(), True) if self._idle else (Line(self._endpoint, self._tls), False)
+        try:
+            return await self._exchange_on(line, request)
+        except (OSError, h11.ProtocolError) as error:
+            if not is_kept or isinstance(error, TimeoutError):
+                raise
+        return await self._exchange_on(Line(self._endpoint, self._tls), request)
+
+    async def _exchange_on(self, line: Line, request: rest.Request) -> Response:
+        headers = self._calls.headers(request)
+        for added in ("host", "content-type", "content-length"):  # which the line sends itself
+            headers.pop(added, None)
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            answered = await line.exchange(request.method, self._calls.target(request), request.body or None, headers.items())
+        if line.is_open:
+            self._idle.append(line)
+        return Response(answered.status, answered.headers, answered.body)
