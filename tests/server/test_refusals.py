@@ -33,7 +33,7 @@ def deep(levels: int) -> bytes:
         ("POST", ALIASES, json.dumps({"Name": "a" * 129, "FunctionVersion": "$LATEST"}).encode(), "InvalidParameterValueException"),
         ("POST", ALIASES, json.dumps({"Name": "12", "FunctionVersion": "$LATEST"}).encode(), "InvalidParameterValueException"),
         ("TRACE", "/2015-03-31/functions", b"", "UnknownOperationException"),
-        ("GET", "/2015-03-31/functions/a%0Ab/code", b"", "UnknownOperationException"),
+        ("GET", "/2015-03-31/functions/a%0Ab/code", b"", "ValidationException"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused_in_the_words_of_the_api(

@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from everstep.errors import ServiceError, UsageError
 from everstep.server import invoke, runtime_api
@@ -40,6 +41,8 @@ MAX_BODY: Final = 128 * 1024 * 1024
 MAX_KEPT: Final[Mapping[str, int]] = {"CreateFunction": MAX_BODY, "UpdateFunctionCode": MAX_BODY}
 DEFAULT_MAX_KEPT: Final = 32 * 1024 * 1024
 """Of a checkpoint: 6 MB of payload grow when they are escaped."""
+OFTEN: Final = ("/2015-03-31/", "/2025-12-01/", "/runtime/")
+"""How the paths of most requests begin."""
 METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 
 LOGGED_LABELS: Final[Mapping[str, str]] = {"FunctionName": "function", "DurableExecutionArn": "executionArn"}
@@ -86,8 +89,11 @@ HANDLERS: Final[Mapping[str, _Handler]] = {
 }
 
 
-def create_app(backend: Backend, gate: Gate) -> Starlette:
-    """The application. The backend's service has to be entered while it serves. gate: who may do what."""
+def create_app(backend: Backend, gate: Gate) -> ASGIApp:
+    """The application. The backend's service has to be entered while it serves. gate: who may do what.
+
+    The calls of SDKs and workers are many, and go past the framework's own layers, which cost as much as answering them.
+    """
 
     async def api(request: Request) -> Response:
         return await _answered(backend, gate, request)
@@ -97,10 +103,19 @@ def create_app(backend: Backend, gate: Gate) -> Starlette:
         refused.headers["x-amzn-requestid"] = str(uuid.uuid4())
         return refused
 
-    return Starlette(
+    everything = Starlette(
         exception_handlers={404: no_such_operation, 405: no_such_operation},
         routes=[*operating_routes(backend, gate), Route("/{path:path}", api, methods=list(METHODS))],
     )
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(OFTEN):
+            response = await _answered(backend, gate, Request(scope, receive))
+            await response(scope, receive, send)
+        else:
+            await everything(scope, receive, send)
+
+    return app
 
 
 async def _answered(backend: Backend, gate: Gate, request: Request) -> Response:

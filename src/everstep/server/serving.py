@@ -15,7 +15,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Final
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from everstep.server.access.exposure import check_exposure, is_loopback
 from everstep.server.access.gate import Gate
@@ -130,7 +130,7 @@ async def serving(
 class _Web(uvicorn.Server):
     """Uvicorn, which leaves signals to whoever runs the server. ready: set when it answers."""
 
-    def __init__(self, app: Starlette, listener: socket.socket, certificate: Certificate | None = None) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket, certificate: Certificate | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
