@@ -64,7 +64,9 @@ def test_if_botocore_finds_none_either_the_error_says_where_to_put_them(monkeypa
 
 
 def test_without_botocore_the_error_names_the_variables_and_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("everstep.client.credentials.botocore_session", lambda: None)
+    def no_session(profile: str | None = None) -> None: ...
+
+    monkeypatch.setattr("everstep.client.credentials.botocore_session", no_session)
 
     with pytest.raises(UsageError, match=r"AWS_ACCESS_KEY_ID.*pip install 'everstep\[boto\]'"):
         EnvironmentCredentials({})()
@@ -72,6 +74,8 @@ def test_without_botocore_the_error_names_the_variables_and_the_extra(monkeypatc
 
 def test_credentials_that_cannot_be_renewed_do_not_fail_the_execution(monkeypatch: pytest.MonkeyPatch) -> None:
     class Session:
+        def __init__(self, profile: str | None = None) -> None: ...
+
         def get_credentials(self) -> Self:
             return self
 

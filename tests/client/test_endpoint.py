@@ -88,7 +88,9 @@ def test_the_region_of_the_environment_wins() -> None:
 
 
 def test_without_a_region_the_error_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("everstep.client.endpoint.botocore_session", lambda: None)
+    def no_session(profile: str | None = None) -> None: ...
+
+    monkeypatch.setattr("everstep.client.endpoint.botocore_session", no_session)
 
     with pytest.raises(UsageError, match="set AWS_REGION"):
         region_in({})

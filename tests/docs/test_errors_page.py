@@ -186,7 +186,10 @@ def test_missing_credentials_fail_the_invocation_and_not_the_execution(monkeypat
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    monkeypatch.setattr("everstep.client.credentials.botocore_session", lambda: None)
+
+    def no_session(profile: str | None = None) -> None: ...
+
+    monkeypatch.setattr("everstep.client.credentials.botocore_session", no_session)
 
     async def work() -> None: ...
 

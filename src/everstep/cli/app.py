@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import typer
 
+from everstep.cli.callback import callbacks
+from everstep.cli.delete import delete
 from everstep.cli.estimate import estimate
 from everstep.cli.export import export
+from everstep.cli.history import history
 from everstep.cli.lint import lint
+from everstep.cli.list import list_executions
+from everstep.cli.pause import pause
+from everstep.cli.resume import resume
 from everstep.cli.server import server
+from everstep.cli.show import show
+from everstep.cli.start import start
+from everstep.cli.stop import stop
 from everstep.cli.verify import verify
+from everstep.cli.watch import watch
 from everstep.cli.worker import print_worker_environment, worker
 
 
@@ -23,6 +33,16 @@ def application() -> typer.Typer:
     app.command()(server)
     app.command()(worker)
     app.command("worker-environment")(print_worker_environment)
+    app.command()(start)
+    app.command("list")(list_executions)
+    app.command()(show)
+    app.command()(history)
+    app.command()(watch)
+    app.add_typer(callbacks(), name="callback")
+    app.command()(stop)
+    app.command()(pause)
+    app.command()(resume)
+    app.command()(delete)
     app.command()(verify)
     app.command()(export)
     app.command()(estimate)

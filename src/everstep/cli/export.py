@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import Annotated, cast
 
 import typer
 
-from everstep.errors import DurableError, UsageError
-
-if TYPE_CHECKING:
-    from everstep.protocol.shapes import ExecutionStatus
+from everstep.cli.list import statuses_of
+from everstep.errors import DurableError
 
 
 def export(
@@ -32,7 +30,7 @@ def export(
     from everstep.histories.sources import OPEN, histories_of, history_of
 
     try:
-        statuses = _statuses(status) if status else OPEN
+        statuses = statuses_of(status) if status else OPEN
         api = ExecutionsApi(client_for(endpoint_url, region))
         if "/durable-execution/" in function:
             found = iter([history_of(api, {"DurableExecutionArn": function, **api.describe(function)})])
@@ -48,16 +46,6 @@ def export(
         typer.echo(f"everstep export: {error}", err=True)
         raise typer.Exit(2) from None
     typer.echo(f"{number} histories in {directory}" if number else f"{function} has no executions that are {' or '.join(statuses)}")
-
-
-def _statuses(given: list[str]) -> list[ExecutionStatus]:
-    from everstep.protocol.shapes import ExecutionStatus
-
-    known = get_args(ExecutionStatus)
-    for one in given:
-        if one.upper() not in known:
-            raise UsageError(f"there is no status {one!r}; there are {', '.join(known)}")
-    return [cast("ExecutionStatus", one.upper()) for one in given]
 
 
 def _utc(moment: datetime | None) -> datetime | None:

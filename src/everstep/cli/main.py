@@ -14,7 +14,7 @@ def main() -> None:
     try:
         from everstep.cli.app import run
     except ModuleNotFoundError as error:
-        if error.name is not None and error.name.partition(".")[0] in ("typer", "starlette", "uvicorn"):
+        if error.name is not None and error.name.partition(".")[0] in ("rich", "typer", "starlette", "uvicorn"):
             sys.exit(f"the everstep command needs {error.name}, which is not installed: pip install 'everstep[server]'")
         raise
     run()

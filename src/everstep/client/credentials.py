@@ -43,18 +43,25 @@ class EnvironmentCredentials:
         return self._elsewhere()
 
 
-def botocore_credentials() -> CredentialSource:
-    """Those that botocore's default session finds, renewed before they expire. Raises UsageError if there are none.
+def botocore_credentials(profile: str | None = None) -> CredentialSource:
+    """Those that botocore's session finds, the default or a profile's, renewed before they expire. Raises UsageError if there are none.
 
     The source raises ServiceError if they can't be renewed.
     """
-    session = botocore_session()
+    session = botocore_session(profile)
+    if session is None and profile is not None:
+        raise UsageError("profiles are read by botocore, which is not installed: pip install 'everstep[boto]'")
     if session is None:
         raise UsageError(
             "no AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, and botocore, which reads profiles, "
             "SSO, container and instance roles, is not installed. Set the two, or: pip install 'everstep[boto]'"
         )
-    found = session.get_credentials()
+    try:
+        found = session.get_credentials()
+    except Exception as error:
+        if profile is None:
+            raise
+        raise UsageError(f"the profile {profile} cannot be used: {error}") from error
     if found is None:
         raise UsageError(
             "no AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, and botocore finds no profile, SSO "
@@ -89,11 +96,14 @@ class BotocoreSession(Protocol):
     def get_config_variable(self, logical_name: str, /) -> str | None: ...
 
 
-def botocore_session() -> BotocoreSession | None:
-    """A session by the user's configuration, or None if botocore is not installed. Importing botocore takes 80 ms or more."""
+def botocore_session(profile: str | None = None) -> BotocoreSession | None:
+    """A session by the user's configuration, or None if botocore is not installed. Importing botocore takes 80 ms or more.
+
+    profile: instead of the one that the environment names.
+    """
     try:
         module = import_module("botocore.session")
     except ImportError:
         return None
-    session: BotocoreSession = module.Session()
+    session: BotocoreSession = module.Session(profile=profile)
     return session

@@ -79,15 +79,21 @@ def endpoint_in(environ: Mapping[str, str], region: str) -> Endpoint:
 
 def region_in(environ: Mapping[str, str]) -> str:
     """AWS_REGION, else AWS_DEFAULT_REGION, else that of botocore's profile. Raises UsageError."""
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or _botocore_region()
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or profile_region()
     if not region:
         raise UsageError("no AWS region: set AWS_REGION (a local service takes any, us-east-1 for instance)")
     return region
 
 
-def _botocore_region() -> str | None:
-    session = botocore_session()
-    return session.get_config_variable("region") if session is not None else None
+def profile_region(profile: str | None = None) -> str | None:
+    """That of botocore's profile, the default or another. None if it says none, or there is no botocore. Raises UsageError."""
+    session = botocore_session(profile)
+    try:
+        return session.get_config_variable("region") if session is not None else None
+    except Exception as error:
+        if profile is None:
+            raise
+        raise UsageError(f"the profile {profile} cannot be used: {error}") from error
 
 
 def _is_true(setting: str | None) -> bool:

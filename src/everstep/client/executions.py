@@ -15,8 +15,8 @@ import msgspec
 
 from everstep.client import rest
 from everstep.client.calls import attempts_in
-from everstep.client.credentials import EnvironmentCredentials, credentials_in
-from everstep.client.endpoint import region_in
+from everstep.client.credentials import EnvironmentCredentials, botocore_credentials, credentials_in
+from everstep.client.endpoint import endpoint_in, profile_region, region_in
 from everstep.client.http import HttpClient
 from everstep.errors import ServiceError
 from everstep.protocol.shapes import ErrorObject, ExecutionStatus
@@ -26,16 +26,31 @@ JsonObject: TypeAlias = Mapping[str, object]
 
 PAGE: Final = 1_000
 """The most that a page may have. Source: API model."""
+_FUNCTIONS_PAGE: Final = 50
+"""The most that ListFunctions answers with. Source: API model."""
 _EXECUTIONS: Final = "/2025-12-01/durable-executions"
 _CALLBACKS: Final = "/2025-12-01/durable-execution-callbacks"
 _ARN_HEADER: Final = "x-amz-durable-execution-arn"
 
 
-def client_for(endpoint_url: str | None, region: str | None, environ: Mapping[str, str] = os.environ) -> HttpClient:
+def client_for(
+    endpoint_url: str | None, region: str | None, environ: Mapping[str, str] = os.environ, *, profile: str | None = None
+) -> HttpClient:
     """The transport to a service: AWS as the environment says, or whatever answers at the URL. Raises UsageError.
 
-    Requests to a URL are signed if the environment holds keys: a service of one's own may ask for none.
+    Requests to a URL are signed if the environment holds keys: a service of one's own may ask for none. profile: of AWS's
+    configuration files; its keys and region come before those of the environment, as with AWS's command line.
     """
+    if profile is not None:
+        known = region or profile_region(profile) or region_in(environ)
+        return HttpClient(
+            endpoint_in(environ, known) if endpoint_url is None else endpoint_url,
+            region=known,
+            credentials=botocore_credentials(profile),
+            ca_bundle=environ.get("AWS_CA_BUNDLE") or None,
+            max_attempts=attempts_in(environ),
+            environ=environ,
+        )
     if endpoint_url is None:
         return HttpClient.from_environment(environ if region is None else {**environ, "AWS_REGION": region})
     has_keys = credentials_in(environ) is not None
@@ -63,10 +78,11 @@ class ExecutionsApi:
     def close(self) -> None:
         self._client.close()
 
-    def start(self, function: str, payload: str, *, name: str) -> str:
+    def start(self, function: str, payload: str, *, name: str | None = None) -> str:
         """Start an execution and return its ARN. function: name, NAME:QUALIFIER or ARN. name: of the execution; makes this idempotent."""
         reference, qualifier = split_qualifier(function)
-        headers = (("x-amz-durable-execution-name", name), ("x-amz-invocation-type", "Event"))
+        named = () if name is None else (("x-amz-durable-execution-name", name),)
+        headers = (*named, ("x-amz-invocation-type", "Event"))
         path = f"/2015-03-31/functions/{uri_encode(reference)}/invocations"
         query = "" if qualifier is None else f"Qualifier={uri_encode(qualifier)}"
         answer = self._client.ask(rest.Request("POST", path, query, payload.encode(), headers))
@@ -89,19 +105,29 @@ class ExecutionsApi:
         function: str,
         *,
         statuses: Sequence[ExecutionStatus] = (),
+        name: str | None = None,
         started_after: datetime | None = None,
         started_before: datetime | None = None,
+        page: int = PAGE,
     ) -> Iterator[JsonObject]:
-        """Executions of a function, those started last first. function: name, NAME:QUALIFIER or ARN."""
+        """Executions of a function, those started last first. function: name, NAME:QUALIFIER or ARN. page: how many at once."""
         reference, qualifier = split_qualifier(function)
         path = f"/2025-12-01/functions/{uri_encode(reference)}/durable-executions"
         asked: list[tuple[str, str]] = [("Statuses", status) for status in statuses]
         if qualifier is not None:
             asked.append(("Qualifier", qualifier))
+        if name is not None:
+            asked.append(("DurableExecutionName", name))
         for member, moment in (("StartedAfter", started_after), ("StartedBefore", started_before)):
             if moment is not None:
                 asked.append((member, moment.isoformat()))
-        return self._pages(path, asked, "DurableExecutions")
+        return self._pages(path, asked, "DurableExecutions", page)
+
+    def durable_functions(self) -> Iterator[str]:
+        """The names of the functions that are durable."""
+        for function in self._pages("/2015-03-31/functions", [], "Functions", _FUNCTIONS_PAGE):
+            if function.get("DurableConfig"):
+                yield str(function["FunctionName"])
 
     def succeed_callback(self, callback_id: str, result: str | None) -> None:
         body = b"" if result is None else result.encode()
@@ -117,10 +143,22 @@ class ExecutionsApi:
         body = b"{}" if error is None else msgspec.json.encode(error)
         self._client.ask(rest.Request("POST", f"{_EXECUTIONS}/{uri_encode(arn)}/stop", body=body))
 
-    def _pages(self, path: str, asked: Sequence[tuple[str, str]], member: str) -> Iterator[JsonObject]:
+    def pause(self, arn: str, reason: str | None) -> None:
+        self._ask_to("pause", arn, {} if reason is None else {"Reason": reason})
+
+    def resume(self, arn: str, reason: str | None) -> None:
+        self._ask_to("resume", arn, {} if reason is None else {"Reason": reason})
+
+    def delete(self, arn: str) -> None:
+        self._client.ask(rest.Request("DELETE", f"{_EXECUTIONS}/{uri_encode(arn)}"))
+
+    def _ask_to(self, verb: str, arn: str, members: JsonObject) -> None:
+        self._client.ask(rest.Request("POST", f"{_EXECUTIONS}/{uri_encode(arn)}/{verb}", body=msgspec.json.encode(members)))
+
+    def _pages(self, path: str, asked: Sequence[tuple[str, str]], member: str, size: int = PAGE) -> Iterator[JsonObject]:
         marker: object = None
         while True:
-            query = [*asked, ("MaxItems", str(PAGE))]
+            query = [*asked, ("MaxItems", str(size))]
             if marker:
                 query.append(("Marker", str(marker)))
             encoded = "&".join(sorted(f"{name}={uri_encode(value)}" for name, value in query))

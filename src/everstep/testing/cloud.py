@@ -17,11 +17,10 @@ from everstep.client.executions import ExecutionsApi, JsonObject, client_for
 from everstep.durations import Duration, positive_seconds
 from everstep.errors import ServiceError
 from everstep.handler import DurableHandler
-from everstep.histories.events import moment_ms
-from everstep.histories.reading import recording_of
 from everstep.protocol.shapes import TERMINAL, ErrorObject, Operation
 from everstep.service.machine.model import Outcome
 from everstep.testing.answers import IGNORED, Answer, OpenCallback, answer, name_of
+from everstep.testing.from_history import recorded
 from everstep.testing.records import RecordedExecution
 
 In = TypeVar("In")
@@ -140,24 +139,8 @@ class CloudExecution(Generic[Out]):
         """What is recorded so far."""
         for event in self._api.history(self.arn):
             self._events[event.get("EventId")] = event
-        events = list(self._events.values())
-        recording = recording_of({"DurableExecutionArn": self.arn, "Events": events}, self.arn)
-        last = moment_ms(events[-1]["EventTimestamp"])
-        return RecordedExecution(
-            arn=self.arn,
-            name=recording.name,
-            status=recording.status,
-            started_at_ms=recording.operations[0].start_timestamp,
-            ended_at_ms=None if recording.is_open else last,
-            input=recording.input,
-            text=recording.result,
-            error=recording.error,
-            operations=recording.operations,
-            events=lambda: [_in_milliseconds(event) for event in events],
-            decode=self._handler.decode_output,
-            read=self._handler.texts(self.arn).read,
-            invocations=sum(event.get("EventType") == "InvocationCompleted" for event in events),
-        )
+        handler = self._handler
+        return recorded(self.arn, self._events.values(), decode=handler.decode_output, read=handler.texts(self.arn).read)
 
     # -- inside ----------------------------------------------------------------
 
@@ -237,16 +220,3 @@ def _id_of(callback: Operation) -> str:
     assert details is not None
     assert details.callback_id is not None, "a history says each callback's id"
     return details.callback_id
-
-
-def _in_milliseconds(event: JsonObject) -> JsonObject:
-    """The event with its times as everywhere in records."""
-    found: dict[str, object] = {}
-    for name, value in event.items():
-        if name.endswith("Timestamp"):
-            found[name] = moment_ms(value)
-        elif name.endswith("Details"):
-            found[name] = _in_milliseconds(cast("JsonObject", value))
-        else:
-            found[name] = value
-    return found

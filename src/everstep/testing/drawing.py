@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from everstep.protocol.shapes import ErrorObject
 
@@ -28,20 +28,37 @@ def outcome_line(status: str, text: str | None, error: ErrorObject | None) -> st
     return status
 
 
-def tree(execution: RecordedExecution[object], top: Sequence[RecordedOperation]) -> str:
+class Line(NamedTuple):
+    """A line of a tree. status: of what it shows, for those who colour it."""
+
+    status: str
+    text: str
+
+
+def tree(execution: RecordedExecution[object], top: Sequence[RecordedOperation]) -> Iterator[Line]:
     after = f" after {roughly(execution.took)}" if execution.ended_at is not None else ""
-    head = f"{execution.name} · {outcome_line(execution.status, execution.text, execution.error)}{after}"
-    return "\n".join([head, *_branches(top, "")])
+    outcome = outcome_line(execution.status, execution.text, execution.error)
+    yield Line(execution.status, f"{execution.name} · {outcome}{after}")
+    yield from _branches(top, "")
 
 
-def _branches(operations: Sequence[RecordedOperation], indent: str) -> Iterator[str]:
+def _branches(operations: Sequence[RecordedOperation], indent: str) -> Iterator[Line]:
     for number, operation in enumerate(operations, 1):
         is_last = number == len(operations)
         attempts = f" · {operation.attempts} attempts" if operation.attempts > 1 else ""
         waited = f" · {roughly(operation.took)}" if operation.type == "WAIT" and operation.ended_at is not None else ""
         outcome = outcome_line(operation.status, None if operation.type == "CONTEXT" else operation.text, operation.error)
-        yield f"{indent}{'└─' if is_last else '├─'} {operation.label}{waited}{attempts} · {outcome}"
+        what = f"{operation.label}{waited}{attempts}{_progress(operation)}"
+        yield Line(operation.status, f"{indent}{'└─' if is_last else '├─'} {what} · {outcome}")
         yield from _branches(operation.children, indent + ("   " if is_last else "│  "))
+
+
+def _progress(operation: RecordedOperation) -> str:
+    """Of an open map or parallel: how many of the branches that began have ended."""
+    if operation.sub_type not in ("Map", "Parallel") or operation.ended_at is not None or not operation.children:
+        return ""
+    ended = sum(child.ended_at is not None for child in operation.children)
+    return f" · {ended} of {len(operation.children)} begun"
 
 
 def timeline(events: Sequence[Mapping[str, object]]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins
 import difflib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Final, Generic, TypeVar, cast
@@ -18,7 +18,7 @@ import msgspec
 from everstep.errors import ExecutionFailed, UsageError
 from everstep.protocol.shapes import ErrorObject, ExecutionStatus, Operation, OperationStatus, OperationType
 from everstep.serdes import serdes_for
-from everstep.testing.drawing import outcome_line, timeline, tree
+from everstep.testing.drawing import Line, outcome_line, timeline, tree
 
 Out_co = TypeVar("Out_co", covariant=True)
 T = TypeVar("T")
@@ -268,9 +268,13 @@ class RecordedExecution(Generic[Out_co]):
 
     # -- to look at ------------------------------------------------------------
 
+    def lines(self) -> Iterator[Line]:
+        """Those of `tree`, each with the status that it shows."""
+        return tree(self, [operation for operation in self.operations if operation.parent is None])
+
     def tree(self) -> str:
         """Its operations as a tree, with their outcomes, to be printed."""
-        return tree(self, [operation for operation in self.operations if operation.parent is None])
+        return "\n".join(line.text for line in self.lines())
 
     def timeline(self) -> str:
         """Its events, one a line, with how long after the start they happened, to be printed."""

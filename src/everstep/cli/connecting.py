@@ -1,0 +1,73 @@
+"""Which service a command speaks to, and how it tells what went wrong there.
+
+Rule: AWS as the environment says, or whatever answers at --endpoint-url or AWS_ENDPOINT_URL_LAMBDA. Exit codes: 1, the service said
+no, or it could not be reached; 2, the command could not be run as asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+
+import typer
+
+from everstep.errors import DurableError, ServiceError, UsageError
+
+if TYPE_CHECKING:
+    from everstep.client.executions import ExecutionsApi
+
+_SERVICE: Final = "The service"
+
+EndpointUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="The service to speak to; else AWS, as the environment says.", envvar="AWS_ENDPOINT_URL_LAMBDA", rich_help_panel=_SERVICE
+    ),
+]
+Region: TypeAlias = Annotated[str | None, typer.Option(help="Instead of AWS_REGION.", rich_help_panel=_SERVICE)]
+Profile: TypeAlias = Annotated[str | None, typer.Option(help="Of AWS's configuration files.", rich_help_panel=_SERVICE)]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="For programs.")]
+Function: TypeAlias = Annotated[
+    str | None, typer.Option(help="Whose execution it is, NAME or NAME:QUALIFIER: needed for a name, else searched for.")
+]
+Execution: TypeAlias = Annotated[
+    str, typer.Argument(metavar="EXECUTION", help="Its ARN, the beginning of its id, or its name, with --function.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The service that was asked for."""
+
+    endpoint_url: str | None
+    region: str | None
+    profile: str | None
+
+    @contextmanager
+    def api(self, command: str) -> Generator[ExecutionsApi]:
+        """The service, for as long as a command uses it. command: as it was called, for errors, which end the process."""
+        from everstep.client.executions import ExecutionsApi, client_for
+
+        with failing_well(command):
+            api = ExecutionsApi(client_for(self.endpoint_url, self.region, profile=self.profile))
+            try:
+                yield api
+            finally:
+                api.close()
+
+
+@contextmanager
+def failing_well(command: str) -> Generator[None]:
+    """Say what went wrong in one line and exit, 2 for wrong use, 1 for what the service said."""
+    try:
+        yield
+    except (DurableError, OSError) as error:
+        typer.echo(f"everstep {command}: {error}", err=True)
+        raise typer.Exit(2 if isinstance(error, UsageError | OSError) else 1) from None
+
+
+def is_unknown(error: ServiceError) -> bool:
+    """Whether the service has no such thing."""
+    return error.status == 404 or error.code == "ResourceNotFoundException"

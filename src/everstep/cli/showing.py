@@ -1,0 +1,81 @@
+"""What is shown on a terminal: colours by status, times as people say them, JSON for programs.
+
+Rule: whatever is said in colours is said in words as well; programs get the exact values, people those that matter.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from everstep.testing.drawing import Line
+
+STYLES: Final = {
+    "SUCCEEDED": "green",
+    "FAILED": "red",
+    "TIMED_OUT": "red",
+    "STOPPED": "magenta",
+    "CANCELLED": "dim",
+    "PENDING": "yellow",
+    "PAUSED": "yellow",
+    "PAUSING": "yellow",
+    "RUNNING": "cyan",
+    "STARTED": "cyan",
+    "READY": "cyan",
+    "DELETING": "dim",
+}
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"))
+
+
+def console() -> Console:
+    """The terminal, or whatever stands in its place. What is piped is not wrapped."""
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), markup=False)
+
+
+def tree(lines: Iterable[Line]) -> Text:
+    """A tree of operations, each line's status in its colour."""
+    found: list[Text] = []
+    for line in lines:
+        text = Text(line.text)
+        text.highlight_words([line.status], STYLES.get(line.status, ""))
+        found.append(text)
+    return Text("\n").join(found)
+
+
+def status(name: str) -> Text:
+    return Text(name, STYLES.get(name, ""))
+
+
+def ago(at_ms: float) -> str:
+    """How long ago that was, or in how long it will be."""
+    seconds = time.time() - at_ms / 1000
+    return f"in {span(-seconds)}" if seconds <= -1 else f"{span(max(seconds, 0))} ago"
+
+
+def span(seconds: float | timedelta) -> str:
+    """A length of time, with two units at the most."""
+    left = round(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds)
+    for size, unit in _UNITS:
+        if left >= size:
+            below = next((one for one in ((3_600, "h"), (60, "m"), (1, "s")) if one[0] < size), (1, "s"))
+            rest = left % size // below[0]
+            return f"{left // size}{unit}" + (f" {rest}{below[1]}" if rest else "")
+    return f"{left}s"
+
+
+def print_json(value: object) -> None:
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def print_json_line(value: object) -> None:
+    """A line of its own, and at once, for what comes piece by piece."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,192 @@
+"""The commands about executions, against a server over HTTP."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from everstep.cli.app import application
+from tests.server.running import HERE, Running, declared, events_of, running, until
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    functions = [declared(name, handler=f"{HERE}:{name}") for name in ("approval", "quick", "failing")]
+    with running([*functions, declared("plain", handler=f"{HERE}:plain")]) as server:
+        yield server
+
+
+class Command:
+    """`everstep` against the server."""
+
+    def __init__(self, url: str) -> None:
+        self.environ = {"AWS_ENDPOINT_URL_LAMBDA": url, "AWS_MAX_ATTEMPTS": "1", "COLUMNS": "200"}
+
+    def __call__(self, *arguments: str | Path, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(application(), [str(one) for one in arguments], input=stdin, env=self.environ)
+
+    def fine(self, *arguments: str | Path, stdin: str | None = None) -> str:
+        """What it prints."""
+        result = self(*arguments, stdin=stdin)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    def parsed(self, *arguments: str | Path) -> Any:
+        return json.loads(self.fine(*arguments, "--json"))
+
+
+@pytest.fixture
+def everstep(server: Running, monkeypatch: pytest.MonkeyPatch) -> Command:
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    return Command(server.url)
+
+
+@pytest.fixture
+def waiting(server: Running, everstep: Command) -> str:
+    """The ARN of an execution that waits for a callback."""
+    arn = everstep.fine("start", "approval").strip()
+    until(lambda: any(event["EventType"] == "CallbackStarted" for event in events_of(server.client, arn)), "the callback")
+    return arn
+
+
+def id_of(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
+def callback_of(everstep: Command, arn: str) -> str:
+    found = re.search(r"everstep callback succeed (\S+)", everstep.fine("show", arn))
+    assert found is not None
+    return found[1]
+
+
+def test_an_execution_is_started_with_its_input_and_waited_for(everstep: Command) -> None:
+    shown = everstep.fine("start", "quick", "--input", '{"a": 1}', "--name", "first", "--wait")
+
+    assert shown.startswith("arn:aws:lambda:")
+    assert "ExecutionSucceeded" in shown
+    assert 'first · SUCCEEDED → {"a":1}' in shown
+
+
+def test_input_comes_from_a_file_or_from_standard_input(everstep: Command, tmp_path: Path) -> None:
+    (tmp_path / "input.json").write_text('["from a file"]')
+
+    assert '["from a file"]' in everstep.fine("start", "quick", "--input", f"@{tmp_path / 'input.json'}", "--wait")
+    assert '["from outside"]' in everstep.fine("start", "quick", "--input", "-", "--wait", stdin='["from outside"]')
+
+
+def test_a_name_starts_one_execution(everstep: Command) -> None:
+    first = everstep.parsed("start", "quick", "--name", "once")
+
+    assert everstep.parsed("start", "quick", "--name", "once") == first
+
+
+def test_waiting_for_one_that_fails_is_a_failure(everstep: Command) -> None:
+    result = everstep("start", "failing", "--wait")
+
+    assert result.exit_code == 1
+    assert "ValueError: out of stock" in result.stdout
+
+
+def test_one_execution_is_shown_by_its_arn_its_id_and_its_name(everstep: Command, waiting: str) -> None:
+    shown = everstep.fine("show", waiting, "--timeline")
+    assert "└─ Callback approval · STARTED" in shown
+    assert "CallbackStarted approval" in shown
+    name, identity = waiting.split("/")[-2:]
+    for arguments in ([identity[:13]], [identity[:13], "--function", "approval"], [name, "--function", "approval"]):
+        assert f"arn      {waiting}" in everstep.fine("show", *arguments)
+
+
+def test_programs_are_shown_the_exact_values(everstep: Command, waiting: str) -> None:
+    found = everstep.parsed("show", waiting)
+
+    assert (found["DurableExecutionArn"], found["Status"]) == (waiting, "RUNNING")
+    assert [operation["Name"] for operation in found["Operations"]] == ["approval"]
+    assert found["Operations"][0]["StartTimestamp"] >= found["StartTimestamp"]
+
+
+def test_errors_are_shown_where_they_began(everstep: Command) -> None:
+    arn = everstep("start", "failing", "--wait").stdout.splitlines()[0]
+
+    assert "error    Step fail: " in everstep.fine("show", arn)
+
+
+def test_executions_are_listed_with_those_started_last_first(everstep: Command, waiting: str) -> None:
+    ended = everstep.fine("start", "quick", "--name", "listed", "--wait").splitlines()[0]
+
+    listed = everstep.parsed("list", "--since", "1h", "--limit", "2")
+    assert [one["DurableExecutionArn"] for one in listed] == [ended, waiting]
+    assert [one["DurableExecutionArn"] for one in everstep.parsed("list", "quick", "--name", "listed")] == [ended]
+    assert everstep.parsed("list", "quick", "--status", "running") == []
+    assert ended not in {one["DurableExecutionArn"] for one in everstep.parsed("list", "--status", "running", "--status", "failed")}
+    assert everstep.parsed("list", "--until", "1h") == []
+    row = next(line for line in everstep.fine("list", "quick").splitlines() if "listed" in line)
+    assert row.split()[:4] == ["SUCCEEDED", "quick", "listed", id_of(ended)[:8]]
+
+
+def test_a_history_can_be_estimated(everstep: Command, waiting: str, tmp_path: Path) -> None:
+    assert "CallbackStarted approval" in everstep.fine("history", waiting)
+    (tmp_path / "history.json").write_text(everstep.fine("history", waiting, "--json"))
+
+    assert "operations of 3,000" in everstep.fine("estimate", tmp_path)
+
+
+def test_a_callback_is_answered_and_the_end_is_watched(everstep: Command, waiting: str) -> None:
+    callback_id = callback_of(everstep, waiting)
+    assert everstep.parsed("callback", "heartbeat", callback_id)["Outcome"] == "alive"
+    everstep.fine("callback", "succeed", callback_id, "--result", '{"by": "Ann"}')
+
+    events = [json.loads(line) for line in everstep.fine("watch", waiting, "--json").splitlines()]
+
+    assert [event["EventId"] for event in events] == list(range(1, len(events) + 1))
+    assert events[-1]["EventType"] == "ExecutionSucceeded"
+    too_late = everstep("callback", "succeed", callback_id, "--text", "again")
+    assert (too_late.exit_code, "CallbackTimeoutException" in too_late.stderr) == (1, True)
+
+
+def test_a_callback_that_fails_fails_the_execution(everstep: Command, waiting: str) -> None:
+    everstep.fine("callback", "fail", callback_of(everstep, waiting), "--message", "no budget", "--type", "Refused")
+
+    result = everstep("watch", waiting)
+
+    assert (result.exit_code, "Refused: no budget" in result.stdout) == (1, True)
+
+
+def test_an_execution_is_paused_resumed_stopped_and_deleted(everstep: Command, server: Running, waiting: str) -> None:
+    until(lambda: any(event["EventType"] == "InvocationCompleted" for event in events_of(server.client, waiting)), "the suspension")
+    assert everstep.parsed("pause", waiting, "--reason", "a look")["Status"] == "PAUSED"
+    assert "· PAUSED" in everstep.fine("show", waiting)
+    assert everstep.parsed("resume", waiting)["Status"] == "RUNNING"
+    assert everstep.fine("stop", waiting, "--message", "enough", "--type", "Tired") == f"{waiting} is STOPPED\n"
+    assert server.client.get_durable_execution(DurableExecutionArn=waiting)["Error"] == {"ErrorMessage": "enough", "ErrorType": "Tired"}
+    assert everstep.parsed("delete", waiting)["Status"] in ("DELETING", "DELETED")
+    until(lambda: everstep("show", waiting).exit_code == 1, "the deletion")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("start", "nobody"), 1, "Function not found"),
+        (("start", "quick", "--input", "{"), 2, "the input is not JSON"),
+        (("start", "quick", "--input", "lamp"), 2, "write it in quotes: '\"lamp\"'"),
+        (("start", "quick", "--input", "@no.json"), 2, "no.json cannot be read"),
+        (("start", "quick", "--endpoint-url", "http://127.0.0.1:9"), 1, "127.0.0.1:9"),
+        (("start", "quick", "--profile", "nobody"), 2, "the profile nobody cannot be used"),
+        (("start",), 2, "Missing argument"),
+        (("list", "--status", "gone"), 2, "there is no status 'gone'"),
+        (("list", "--since", "yesterday"), 2, "write 30m, 2h or 3d"),
+        (("show", "zzzz"), 2, "say whose it is: --function"),
+        (("show", "zzzz", "--function", "quick"), 2, "see `everstep list quick`"),
+        (("callback", "succeed", "x", "--result", "1", "--text", "1"), 2, "not both"),
+    ],
+)
+def test_what_cannot_be_done_is_said(everstep: Command, arguments: tuple[str, ...], code: int, said: str) -> None:
+    result = everstep(*arguments)
+
+    assert (result.exit_code, said in result.stderr) == (code, True), result.output
