@@ -277,6 +277,18 @@ def test_a_plain_function_can_be_invoked_as_an_event(client: Lambda) -> None:
     assert answer["StatusCode"] == 202
 
 
+def test_the_deprecated_operation_for_events_takes_plain_functions(client: Lambda) -> None:
+    assert client.invoke_async(FunctionName="plain_async", InvokeArgs=b'"a"')["Status"] == 202
+    with pytest.raises(client.exceptions.InvalidParameterValueException):
+        client.invoke_async(FunctionName="quick", InvokeArgs=b"{}")
+
+
+def test_responses_are_not_streamed(client: Lambda) -> None:
+    for name in ("plain", "quick"):
+        with pytest.raises(ClientError, match="does not stream responses"):
+            client.invoke_with_response_stream(FunctionName=name, Qualifier="$LATEST")
+
+
 def test_handlers_invoke_durable_and_plain_functions_and_hear_why_they_cannot(client: Lambda) -> None:
     results = payload_of(client.invoke(FunctionName="caller:$LATEST", Payload=b'"x"'))
 
