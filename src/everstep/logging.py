@@ -2,7 +2,7 @@
 
 Rule: what a handler logged before is not logged again when it is replayed; a step's body always logs, for it runs only
 when it has not run before. No logger but our own is touched, and that one only on AWS Lambda and in workers, where it writes
-JSON lines.
+JSON lines; unless `for_all_loggers` is called.
 """
 
 from __future__ import annotations
@@ -49,14 +49,24 @@ class DurableLogger(logging.LoggerAdapter[logging.Logger]):
         fields: dict[str, object] = dict(self._standing.log_fields)
         step = current_step.get(None)
         if step is not None:
-            fields |= {"operationId": step.operation_id, "attempt": step.attempt}
-            if step.name is not None:
-                fields["operationName"] = step.name
+            fields |= step.log_fields
         elif self._context_id is not None:
             fields["operationId"] = self._context_id
         given = cast("Mapping[str, object] | None", kwargs.get("extra"))
         kwargs["extra"] = fields | dict(given or {})
         return msg, kwargs
+
+
+def for_all_loggers() -> None:
+    """From now on in this process, every logger does as `ctx.logger` does: silent on replay, with the same fields on its records.
+
+    Loggers, handlers and formatters stay as they are, and may be configured before or after. Called again, it does nothing.
+    """
+    from everstep.runtime.records import Records
+
+    make = logging.getLogRecordFactory()
+    if not isinstance(make, Records):
+        logging.setLogRecordFactory(Records(make, frozenset(FIELDS)))
 
 
 class JsonLines(logging.Formatter):

@@ -17,6 +17,12 @@ class StepContext(Struct, frozen=True):
     name: str | None
     execution_arn: str
 
+    @property
+    def log_fields(self) -> dict[str, object]:
+        """What log records say of the attempt that they come from."""
+        named = {} if self.name is None else {"operationName": self.name}
+        return {"operationId": self.operation_id, "attempt": self.attempt, **named}
+
 
 current_step: ContextVar[StepContext] = ContextVar("everstep_step")
 

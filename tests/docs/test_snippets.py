@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import logging
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, cast
@@ -30,7 +32,7 @@ def runs(*kinds: str) -> pytest.MarkDecorator:
 
 
 @pytest.fixture
-def page(snippet: Snippet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+def page(request: pytest.FixtureRequest, snippet: Snippet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The module that the snippet's page is, with everything that stands above the snippet."""
     name = f"page_{snippet.page.stem.replace('-', '_').lower()}"
     module = ModuleType(name)
@@ -38,6 +40,7 @@ def page(snippet: Snippet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> M
     monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(everstep, "Service", VirtualService)
     monkeypatch.chdir(tmp_path)
+    request.addfinalizer(partial(logging.setLogRecordFactory, logging.getLogRecordFactory()))  # noqa: PT021  # what monkeypatch cannot undo
     monkeypatch.setattr(asyncio, "run", dont_run)
     for above in SNIPPETS:
         if above.page == snippet.page and above.line < snippet.line and above.kind in DEFINING:

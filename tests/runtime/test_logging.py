@@ -6,11 +6,13 @@ import io
 import json
 import logging
 import sys
+from collections.abc import Iterator
 
 import pytest
+from aws_lambda_powertools import Logger
 
 from everstep import DurableContext, durable
-from everstep.logging import JsonLines
+from everstep.logging import JsonLines, for_all_loggers
 from tests.support.handlers import run_handler
 from tests.test_lambda import ARN, Lambda
 
@@ -101,3 +103,107 @@ def test_a_line_of_json_holds_an_exception_and_what_is_no_json() -> None:
 
     assert "ValueError: no" in line["exception"]
     assert line["thing"].startswith("<object object")
+
+
+# Every logger
+
+
+@pytest.fixture
+def all_loggers() -> Iterator[None]:
+    made_by = logging.getLogRecordFactory()
+    for_all_loggers()
+    yield
+    logging.setLogRecordFactory(made_by)
+
+
+class Kept(logging.Handler):
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+    def lines(self) -> list[str]:
+        return [record.getMessage() for record in self.records]
+
+
+@pytest.mark.usefixtures("all_loggers")
+@pytest.mark.parametrize("warm", [True, False])
+def test_any_logger_writes_each_line_once_to_handlers_that_are_added_late(warm: bool) -> None:
+    logger = logging.getLogger("shop.orders")
+    early, late = Kept(), Kept()
+    logger.addHandler(early)
+    logger.setLevel(logging.INFO)
+
+    async def handler(event: object, ctx: DurableContext) -> None:
+        logger.info("at the top")
+        await ctx.wait(1)
+        if late not in logger.handlers:
+            logger.addHandler(late)
+        logger.info("after the wait")
+        await ctx.step(lambda: logger.info("in the step"), name="work")
+        await ctx.wait(1)
+        logger.info("at the end")
+
+    try:
+        run_handler(handler, warm=warm, replays=False)
+    finally:
+        logger.removeHandler(early)
+        logger.removeHandler(late)
+
+    assert early.lines() == ["at the top", "after the wait", "in the step", "at the end"]
+    assert late.lines() == early.lines()[1:]
+
+
+@pytest.mark.usefixtures("all_loggers")
+def test_records_of_any_logger_say_where_they_stand_and_may_say_otherwise() -> None:
+    logger, kept = logging.getLogger("shop.orders"), Kept()
+    logger.addHandler(kept)
+    logger.setLevel(logging.INFO)
+
+    async def handler(event: object, ctx: DurableContext) -> None:
+        async def inner(child: DurableContext) -> None:
+            logger.info("in the child")
+
+        logger.info("at the top", extra={"attempt": "mine"})
+        await ctx.step(lambda: logger.info("in the step"), name="work")
+        await ctx.run_in_child_context(inner)
+        ctx.logger.info("ours")
+
+    try:
+        run_handler(handler, replays=False)
+        logger.info("outside")
+    finally:
+        logger.removeHandler(kept)
+
+    top, step, child, outside = (vars(record) for record in kept.records)
+    assert top["executionArn"] == step["executionArn"] == child["executionArn"]
+    assert top["attempt"] == "mine"
+    assert (step["operationName"], step["attempt"]) == ("work", 1)
+    assert "operationId" not in top
+    assert len({step["operationId"], child["operationId"]}) == 2
+    assert "executionArn" not in outside
+
+
+@pytest.mark.usefixtures("all_loggers")
+def test_powertools_logger_writes_each_line_once_and_says_where() -> None:
+    stream = io.StringIO()
+    logger = Logger(service="shop", stream=stream, level="INFO")
+
+    async def handler(event: object, ctx: DurableContext) -> None:
+        logger.info("at the top", extra={"order": 17})
+        await ctx.step(lambda: logger.info("in the step"), name="work")
+        await ctx.wait(1)
+        logger.info("at the end")
+
+    run_handler(handler, warm=False, replays=False)
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["message"] for line in lines] == ["at the top", "in the step", "at the end"]
+    assert {line["service"] for line in lines} == {"shop"}
+    assert all(line["executionArn"].startswith("arn:") for line in lines)
+    assert lines[0]["order"] == 17
+    assert (lines[1]["operationName"], lines[1]["attempt"]) == ("work", 1)

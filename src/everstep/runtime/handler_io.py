@@ -15,7 +15,7 @@ from typing import Final
 
 from everstep.errors import UsageError
 from everstep.runtime.callers import calling_line
-from everstep.runtime.loop import runs_handler_code
+from everstep.runtime.loop import DurableLoop, running_loop
 
 _REFUSED: Final = frozenset({"os.system", "socket.connect", "socket.getaddrinfo", "subprocess.Popen", "time.sleep"})
 _EXEMPT_MODULES: Final = ("everstep.stages", "importlib", "logging")
@@ -29,7 +29,7 @@ def watch() -> None:
 
 
 def _heard(event: str, _: tuple[object, ...]) -> None:
-    if event in _REFUSED and runs_handler_code() and not _is_exempt(inspect.currentframe()):
+    if event in _REFUSED and isinstance(running_loop(), DurableLoop) and not _is_exempt(inspect.currentframe()):
         remedy = "`await ctx.wait(...)` or asyncio.sleep" if event == "time.sleep" else "put it in a step: `await ctx.step(...)`"
         raise UsageError(
             f"handler code at {calling_line()} does I/O that blocks ({event}). A handler is replayed, and shares its thread with "

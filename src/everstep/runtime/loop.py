@@ -61,11 +61,17 @@ class DurableTask(asyncio.Task[T]):
         return self is other
 
 
-class TimerHost(Protocol):
-    """What the loop asks of the engine: make a timer of asyncio's durable, or forget it."""
+class LoopHost(Protocol):
+    """What the loop asks of the engine: make a timer of asyncio's durable, or forget it; and how far the execution is."""
 
     @property
     def durable_time(self) -> float: ...
+
+    @property
+    def is_replaying(self) -> bool: ...
+
+    @property
+    def log_fields(self) -> Mapping[str, object]: ...
 
     def set_timer(self, timer: DurableTimer, delay: float, scope: Scope) -> None: ...
 
@@ -84,9 +90,9 @@ class DurableTimer(asyncio.TimerHandle):
         return self is other
 
 
-def runs_handler_code() -> bool:
-    """Whether what calls this is handler code, as opposed to a step's body or the host."""
-    return isinstance(events._get_running_loop(), DurableLoop)
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that what calls this runs on: a durable one, if it is handler code, as opposed to a step's body or the host."""
+    return events._get_running_loop()
 
 
 def _refusal(name: str) -> Any:
@@ -103,10 +109,10 @@ def _refusal(name: str) -> Any:
 class DurableLoop(asyncio.AbstractEventLoop):
     """The event loop that handler code sees. `run_ready` runs it from the host's loop; nothing else does."""
 
-    def __init__(self, host: TimerHost, root: Scope, seed: int) -> None:
+    def __init__(self, host: LoopHost, root: Scope, seed: int) -> None:
         """root: the scope of the handler. seed: spreads the hashes of tasks of different executions."""
         self._ready: deque[events.Handle] = deque()
-        self._host = host
+        self.host = host
         self._root = root
         self._seed = seed
         self._closed = False
@@ -174,7 +180,7 @@ class DurableLoop(asyncio.AbstractEventLoop):
     ) -> events.TimerHandle:
         self.end_if_closed()
         timer = DurableTimer(self.time() + delay, callback, args, self, context)
-        self._host.set_timer(timer, delay, self.current_scope())
+        self.host.set_timer(timer, delay, self.current_scope())
         return timer
 
     def call_at(
@@ -183,11 +189,11 @@ class DurableLoop(asyncio.AbstractEventLoop):
         return self.call_later(when - self.time(), callback, *args, context=context)
 
     def _timer_handle_cancelled(self, handle: events.TimerHandle) -> None:
-        self._host.cancel_timer(cast("DurableTimer", handle))
+        self.host.cancel_timer(cast("DurableTimer", handle))
 
     def time(self) -> float:
         """Durable time in seconds: the latest timestamp that was delivered to the handler."""
-        return self._host.durable_time
+        return self.host.durable_time
 
     def create_future(self) -> asyncio.Future[object]:
         self.end_if_closed()
