@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import pytest
@@ -150,3 +151,24 @@ def test_a_failing_plain_handler_fails_the_execution() -> None:
 
     assert run_handler(handler, warm=False).error == ("KeyError", "'x'")
     assert issubclass(UsageError, Exception)
+
+
+def test_context_variables_reach_the_bodies_of_steps() -> None:
+    tenant = ContextVar("tenant", default="nobody")
+
+    async def in_a_task() -> str:
+        return tenant.get()
+
+    def in_a_thread() -> str:
+        return tenant.get()
+
+    def item(ctx: SyncContext, number: int) -> list[str]:
+        tenant.set(f"branch {number}")
+        return [ctx.step(in_a_task), ctx.step(in_a_thread)]
+
+    def handler(event: object, ctx: SyncContext) -> list[object]:
+        tenant.set("acme")
+        seen: list[object] = [ctx.step(in_a_task), ctx.step(in_a_thread), ctx.map(range(2), item).get_results()]
+        return [*seen, tenant.get()]
+
+    assert run_handler(handler).result == ["acme", "acme", [["branch 0"] * 2, ["branch 1"] * 2], "acme"]

@@ -25,12 +25,10 @@ def load_greenlet() -> None:
 
 async def in_greenlet(function: Callable[..., T], *args: object) -> T:
     """What the function returns; what it waits for by `wait_here` is awaited by the running task."""
-    import contextvars
-
-    from greenlet import greenlet
+    from greenlet import getcurrent, greenlet
 
     line: greenlets.greenlet = greenlet(function)
-    line.gr_context = contextvars.copy_context()
+    line.gr_context = getcurrent().gr_context  # the task's own: variables that either sets, both see
     answer: object = line.switch(*args)
     while not line.dead:
         try:
