@@ -6,6 +6,7 @@ import typer
 
 from everstep.cli.callback import callbacks
 from everstep.cli.delete import delete
+from everstep.cli.dev import dev
 from everstep.cli.estimate import estimate
 from everstep.cli.export import export
 from everstep.cli.history import history
@@ -13,6 +14,7 @@ from everstep.cli.lint import lint
 from everstep.cli.list import list_executions
 from everstep.cli.pause import pause
 from everstep.cli.resume import resume
+from everstep.cli.run import run_handler
 from everstep.cli.server import server
 from everstep.cli.show import show
 from everstep.cli.start import start
@@ -33,6 +35,8 @@ def application() -> typer.Typer:
     app.command()(server)
     app.command()(worker)
     app.command("worker-environment")(print_worker_environment)
+    app.command("run")(run_handler)
+    app.command()(dev)
     app.command()(start)
     app.command("list")(list_executions)
     app.command()(show)

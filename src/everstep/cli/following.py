@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 import typer
 
 from everstep.cli import showing
+from everstep.cli.telling import waiting
 from everstep.protocol.shapes import ExecutionStatus
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ LONGEST_PAUSE_S: Final = 2.0
 _OPEN: Final = frozenset({"RUNNING", "PAUSING", "PAUSED"})
 
 Record: TypeAlias = "RecordedExecution[str | None]"
+Show: TypeAlias = Callable[[Record, str | None], None]
+"""Is told what is recorded, whenever it was read, and where its callbacks are to be answered, if that is not to be guessed."""
 
 
 def record_of(api: ExecutionsApi, arn: str) -> Record:
@@ -36,48 +41,69 @@ def record_of(api: ExecutionsApi, arn: str) -> Record:
     return record
 
 
-def follow(api: ExecutionsApi, arn: str, *, as_json: bool) -> Record:
-    """Show the execution until it ends. Returns what is recorded then. Raises ServiceError."""
-    if sys.stdout.isatty() and not as_json:
-        return _drawn(api, arn)
-    told = 0
+def follow(api: ExecutionsApi, arn: str, *, show: Show, url: str | None = None) -> Record:
+    """Show the execution until it ends. Returns what is recorded then. url: where callbacks are to be answered. Raises ServiceError."""
+    events = -1
     pause_s = FIRST_PAUSE_S
     while True:
         record = record_of(api, arn)
-        news = record.events[told:]
-        if as_json:
-            for event in news:
-                showing.print_json_line(event)
-        elif news:
-            for line in record.timeline().splitlines()[told:]:
-                typer.echo(line)
-        told = len(record.events)
+        show(record, url)
         if record.ended_at is not None:
             return record
         time.sleep(pause_s)
-        pause_s = FIRST_PAUSE_S if news else min(pause_s * 1.5, LONGEST_PAUSE_S)
+        pause_s = FIRST_PAUSE_S if len(record.events) != events else min(pause_s * 1.5, LONGEST_PAUSE_S)
+        events = len(record.events)
 
 
-def _drawn(api: ExecutionsApi, arn: str) -> Record:
+@contextmanager
+def shown() -> Generator[Show]:
+    """On a terminal the tree, in its place; elsewhere a line for each event, and for each callback that waits."""
+    if not sys.stdout.isatty():
+        yield Lines()
+        return
+    from rich.console import Group
     from rich.live import Live
 
-    pause_s = FIRST_PAUSE_S
     with Live(console=showing.console(), auto_refresh=False, transient=True) as live:
-        seen = -1
-        while True:
-            record = record_of(api, arn)
-            live.update(showing.tree(record.lines()), refresh=True)
-            if record.ended_at is not None:
-                return record
-            time.sleep(pause_s)
-            pause_s = FIRST_PAUSE_S if len(record.events) != seen else min(pause_s * 1.5, LONGEST_PAUSE_S)
-            seen = len(record.events)
+        yield lambda record, url: live.update(Group(showing.tree(record.lines()), *waiting(record, url)), refresh=True)
+
+
+class Lines:
+    """Each event, and each callback that waits, as a line, once."""
+
+    def __init__(self) -> None:
+        self._events = 0
+        self._callbacks: set[str] = set()
+
+    def __call__(self, record: Record, url: str | None) -> None:
+        for line in record.timeline().splitlines()[self._events :]:
+            typer.echo(line)
+        self._events = len(record.events)
+        for line in waiting(record, url):
+            if line not in self._callbacks:
+                self._callbacks.add(line)
+                typer.echo(line)
+
+
+class Objects:
+    """Each event as a JSON object on a line, once."""
+
+    def __init__(self) -> None:
+        self._events = 0
+
+    def __call__(self, record: Record, url: str | None) -> None:
+        for event in record.events[self._events :]:
+            showing.print_json_line(event)
+        self._events = len(record.events)
 
 
 def finish(api: ExecutionsApi, arn: str, *, as_json: bool) -> typer.Exit:
     """Follow to the end, show the outcome, and return how the command exits: 0 if it succeeded, 1 if not."""
-    record = follow(api, arn, as_json=as_json)
-    if not as_json:
+    if as_json:
+        record = follow(api, arn, show=Objects())
+    else:
+        with shown() as show:
+            record = follow(api, arn, show=show)
         showing.console().print(showing.tree(record.lines()))
     return typer.Exit(0 if record.status == "SUCCEEDED" else 1)
 

@@ -34,14 +34,16 @@ def facts(description: JsonObject, record: Record) -> Iterator[str]:
         yield from (f"         {line}" for text in error.stack_trace or () for line in text.splitlines())
 
 
-def waiting(record: Record) -> Iterator[str]:
-    """The callbacks that nobody has answered, with how to."""
+def waiting(record: Record, url: str | None = None) -> Iterator[str]:
+    """The callbacks that nobody has answered, with how to. url: of the service, unless the environment names it."""
     if record.ended_at is not None:
         return
+    where = "" if url is None else f" --endpoint-url {url}"
     for operation in record.operations:
         if operation.callback_id is not None and operation.status not in TERMINAL:
-            name = operation.name or operation.id[:8]
-            yield f"waits    for the callback {name}: everstep callback succeed {operation.callback_id} --result JSON"
+            asked = operation.parent if operation.parent is not None and operation.parent.sub_type == "WaitForCallback" else operation
+            name = asked.name or operation.id[:8]
+            yield f"waits    for the callback {name}: everstep callback succeed {operation.callback_id} --result JSON{where}"
 
 
 def _errors(record: Record) -> Iterator[tuple[str, ErrorObject]]:

@@ -1,0 +1,153 @@
+"""`everstep run` and `everstep dev`, as processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, cast
+
+import pytest
+from typer.testing import CliRunner
+
+from everstep.cli.app import application
+from everstep.client.executions import ExecutionsApi, JsonObject, client_for
+from tests.server.running import until
+
+COMMAND: Final = [sys.executable, "-m", "everstep.cli.main"]
+APP: Final = """
+from everstep import DurableContext, durable
+
+@durable
+async def order(event: str, ctx: DurableContext) -> str:
+    async def charge() -> str:
+        return "payment 1"
+    payment = await ctx.step(charge, name="charge")
+    ctx.logger.warning("asks for approval")
+    callback = await ctx.create_callback(name="approval", returns=str)
+    return f"{event}: {payment}, {await callback}"
+"""
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(application(), ["run", *arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+@contextmanager
+def process(directory: Path, *arguments: str) -> Generator[tuple[subprocess.Popen[str], Callable[[], str]]]:
+    """The command, and what it has printed so far."""
+    output = directory / "output.txt"
+    with output.open("w") as file:
+        environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        running = subprocess.Popen([*COMMAND, *arguments], cwd=directory, stdout=file, stderr=file, text=True, env=environ)
+    try:
+        yield running, output.read_text
+    finally:
+        running.terminate()
+        assert running.wait(20) is not None
+
+
+def test_a_handler_runs_to_its_end() -> None:
+    code, shown, _ = run("tests.server.functions:quick", "--input", '{"a": 1}')
+
+    assert code == 0
+    assert "StepSucceeded" in shown
+    assert '· SUCCEEDED → {"a":1}' in shown
+
+
+def test_programs_get_the_whole_execution() -> None:
+    code, shown, _ = run("tests.server.functions:failing", "--json", "--log-level", "error")
+
+    found = json.loads(shown)
+    assert (code, found["Status"], found["Error"]["ErrorMessage"]) == (1, "FAILED", "out of stock")
+    assert [operation["Status"] for operation in found["Operations"]] == ["FAILED"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nowhere:handler",), "there is no module 'nowhere'"),
+        (("tests.server.functions:plain",), "decorate it with @durable"),
+        (("tests.server.functions:quick", "--input", "{"), "is not JSON"),
+        (("tests.server.functions:quick", "--store", "nosql://x"), "nosql"),
+    ],
+)
+def test_what_cannot_run_is_said(arguments: tuple[str, ...], said: str) -> None:
+    code, _, errors = run(*arguments)
+
+    assert (code, said in errors) == (2, True), errors
+
+
+def test_a_callback_is_answered_from_outside_and_an_interrupted_run_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(APP)
+    arguments = ("run", "shop:order", "--input", '"17"', "--store", "sqlite:///run.db", "--name", "first")
+
+    with process(tmp_path, *arguments) as (interrupted, printed):
+        until(lambda: "everstep callback succeed" in printed(), "the callback")
+        interrupted.send_signal(signal.SIGINT)
+        assert interrupted.wait(20) == 130
+        assert "it goes on with --store sqlite:///run.db --name first" in printed()
+    with process(tmp_path, *arguments) as (running, printed):
+        until(lambda: "everstep callback succeed" in printed(), "the callback")
+        found = re.search(r"everstep (callback succeed \S+) --result JSON (--endpoint-url \S+)", printed())
+        assert found is not None
+        answer = CliRunner().invoke(application(), [*found[1].split(), "--result", '"yes"', *found[2].split()])
+        assert answer.exit_code == 0, answer.output
+        assert running.wait(20) == 0
+        assert "17: payment 1, yes" in printed()
+
+
+def test_code_is_loaded_anew_when_it_changes_and_executions_go_on(tmp_path: Path) -> None:
+    app = tmp_path / "shop.py"
+    app.write_text(APP)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    api = ExecutionsApi(client_for(f"http://127.0.0.1:{port}", "us-east-1", {"AWS_MAX_ATTEMPTS": "1"}))
+
+    with process(tmp_path, "dev", "shop.py", "--port", str(port)) as (developing, printed):
+        until(lambda: printed().count("answers at") == 1, "the first start")
+        arn = api.start("order:$LATEST", '"17"')
+        until(lambda: "asks for approval" in printed(), "the log")
+
+        app.write_text("import nothing_like_it\n")
+        until(lambda: "waits for the code to change" in printed(), "the refusal")
+        assert "shop.py does not import:" in printed()
+        assert "No module named 'nothing_like_it'" in printed()
+        assert "importlib" not in printed()
+
+        app.write_text(APP.replace("{event}:", "new code, {event}:"))
+        until(lambda: printed().count("answers at") == 2, "the second start")
+        (callback,) = [event for event in api.history(arn) if event["EventType"] == "CallbackStarted"]
+        details = cast("JsonObject", callback["CallbackStartedDetails"])
+        api.succeed_callback(str(details["CallbackId"]), '"yes"')
+        until(lambda: api.describe(arn)["Status"] == "SUCCEEDED", "the end")
+        assert api.describe(arn)["Result"] == '"new code, 17: payment 1, yes"'
+
+        developing.send_signal(signal.SIGINT)
+        assert developing.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("no.py",), "there is no file no.py"),
+        (("app.txt",), "is no Python file"),
+        (("app.py", "--store", "memory://"), "would not survive a reload"),
+    ],
+)
+def test_what_cannot_be_developed_is_said(arguments: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("app.py", "app.txt"):
+        (tmp_path / name).touch()
+
+    result = CliRunner().invoke(application(), ["dev", *arguments])
+
+    assert (result.exit_code, said in result.stderr) == (2, True)
