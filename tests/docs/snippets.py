@@ -17,7 +17,7 @@ Where that does not say enough, a comment stands in the line above the block, in
     <!-- snippet: before -->                   handler code as it was when executions began
     <!-- snippet: after -->                    what it became, over the last `before`: executions under way go on with it
     <!-- snippet: refused -->                  the same, but a ReplayMismatch
-    <!-- snippet: theirs -->                   another SDK's code: it need only be Python
+    <!-- snippet: theirs -->                   another SDK's code, or a receiver's: it need only be Python
     <!-- snippet: reported -->             the linter reports what is marked, see tests/lint/test_rules_page.py
     <!-- snippet: clean -->                the linter reports nothing
 

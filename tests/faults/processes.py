@@ -73,13 +73,13 @@ class Process:
 class ServerProcess(Process):
     """`everstep server` with the work of work.py: `work` in its process, `pulled` by workers."""
 
-    def __init__(self, store: str, folder: Path, number: int = 0) -> None:
+    def __init__(self, store: str, folder: Path, number: int = 0, *more: str) -> None:
         self.port = free_port()
         self.log = folder / f"server{number}.log"
         functions = folder / "functions.yaml"
         lasting = "DurableConfig: {ExecutionTimeout: 86400}"
         functions.write_text(f"functions:\n- {{name: work, handler: 'tests.faults.work:work', {lasting}}}\n- {{name: pulled, {lasting}}}\n")
-        arguments = ("server", "--functions", str(functions), "--store", store, "--port", str(self.port), "--grace", "1")
+        arguments = ("server", "--functions", str(functions), "--store", store, "--port", str(self.port), "--grace", "1", *more)
         super().__init__(arguments, folder / "ledger.jsonl", self.log)
 
     @property

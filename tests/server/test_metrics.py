@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from everstep.server.access.keys import AccessKey
-from everstep.server.census import Census
+from everstep.server.census import Census, Counted
 from everstep.service.stores.memory import MemoryStore
 from tests.server.running import HERE, Lambda, Running, declared, running, until
 from tests.service.postgres import Server as Postgres
@@ -179,8 +179,8 @@ class Slow(MemoryStore):
 
 
 def test_executions_are_not_counted_all_the_time() -> None:
-    async def asked() -> tuple[list[int | None], int]:
+    async def asked() -> tuple[list[Counted | None], int]:
         store, census = Slow(), Census()
-        return [await census.open_executions(store) for _ in range(5)], store.counts
+        return [await census.counted(store) for _ in range(5)], store.counts
 
-    assert asyncio.run(asked()) == ([3] * 5, 1)
+    assert asyncio.run(asked()) == ([Counted(3, {})] * 5, 1)

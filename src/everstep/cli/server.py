@@ -32,6 +32,7 @@ def server(
     without_credentials: Annotated[
         bool, typer.Option(help="Listen to other machines although whoever reaches the port can do everything.")
     ] = False,
+    webhooks: Annotated[Path | None, typer.Option(help="A YAML, TOML or JSON file of whom to tell when executions begin and end.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Speak TLS: the certificate, and its chain, as PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's key, as PEM.")] = None,
     execution_timeout: Annotated[
@@ -61,6 +62,7 @@ def server(
     from everstep.server.declared import FunctionDeclaration, function_of, read_functions
     from everstep.server.logs import logging_to
     from everstep.server.serving import Server, serving
+    from everstep.server.webhooks.declared import read_webhooks
 
     configure(log_format, log_level)
 
@@ -82,6 +84,7 @@ def server(
             without_credentials=without_credentials,
             certificate=_certificate(),
             grace_s=grace,
+            webhooks=read_webhooks(webhooks) if webhooks is not None else (),
         )
         async with AsyncExitStack() as stack:
             if logs_dir is not None:

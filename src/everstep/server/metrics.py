@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from everstep.protocol.shapes import OperationUpdate
 from everstep.server.catalog import Catalog
+from everstep.server.census import Counted
 from everstep.server.code import Code
 from everstep.server.processes import Processes
 from everstep.server.pulled import Pulled
@@ -74,6 +75,13 @@ class Metrics:
         self._groups = histogram("store_commit_writes", "How many writes such a group had.", GROUPS)
         self._failures = counter("store_commit_failures", "Groups of writes that the store failed to record.")
         self._lateness = histogram("timer_delay_seconds", "From when an execution was due until it was moved on.", QUICK)
+        self._delivered = counter("webhook_deliveries", "Events that a webhook took.", "webhook")
+        self._undelivered = counter("webhook_failures", "Attempts at delivering an event that failed.", "webhook")
+        self._given_up = counter("webhook_events_given_up", "Events that were not delivered in time.", "webhook")
+        self._owed = Gauge("webhook_events_owed", "Events in the store for a webhook.", ["webhook"], "everstep", registry=self.registry)
+        self._owed_since = Gauge(
+            "webhook_oldest_event_timestamp_seconds", "When the oldest of them happened.", ["webhook"], "everstep", registry=self.registry
+        )
         self._open = Gauge("executions_open", "Executions in the store that have not ended.", namespace="everstep", registry=self.registry)
 
     # -- as a Meter
@@ -115,6 +123,15 @@ class Metrics:
     def commit_failed(self) -> None:
         self._failures.inc()
 
+    def delivered(self, webhook: str) -> None:
+        self._delivered.labels(webhook).inc()
+
+    def delivery_failed(self, webhook: str) -> None:
+        self._undelivered.labels(webhook).inc()
+
+    def gave_up(self, webhook: str, count: int) -> None:
+        self._given_up.labels(webhook).inc(count)
+
     # -- HTTP
 
     def answered(self, operation: str, status: int, took_s: float) -> None:
@@ -127,9 +144,14 @@ class Metrics:
         """Tell of the catalog's workers, and of the invocations that run."""
         self.registry.register(_Now(catalog, running))
 
-    def exposition(self, accepted: str, open_executions: int | None) -> tuple[bytes, str]:
-        """The text and its content type. accepted: as the client says. open_executions: None if they could not be counted."""
-        self._open.set(float("nan") if open_executions is None else open_executions)
+    def exposition(self, accepted: str, counted: Counted | None) -> tuple[bytes, str]:
+        """The text and its content type. accepted: as the client says. counted: None if it could not be."""
+        self._open.set(float("nan") if counted is None else counted.open_executions)
+        self._owed.clear()
+        self._owed_since.clear()
+        for webhook, backlog in counted.owed.items() if counted is not None else ():
+            self._owed.labels(webhook).set(backlog.count)
+            self._owed_since.labels(webhook).set(backlog.oldest_at / 1000)
         encode, content_type = choose_encoder(accepted)
         return encode(self.registry), content_type
 

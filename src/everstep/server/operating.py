@@ -55,8 +55,8 @@ def operating_routes(backend: Backend, gate: Gate) -> list[Route]:
                 return Response(msgspec.json.encode(error.body), 403, headers, JSON)
             headers["www-authenticate"] = 'Basic realm="everstep"'
             return Response(msgspec.json.encode(error.body), 401, headers, JSON)
-        count = await census.open_executions(backend.engine.store) if backend.is_started else None
-        text, content_type = backend.metrics.exposition(request.headers.get("accept", ""), count)
+        counted = await census.counted(backend.engine.store) if backend.is_started else None
+        text, content_type = backend.metrics.exposition(request.headers.get("accept", ""), counted)
         return Response(text, headers={"content-type": content_type})
 
     endpoints: dict[str, Callable[[Request], Awaitable[Response]]] = {

@@ -28,6 +28,7 @@ from everstep.server.code import Code
 from everstep.server.metrics import Metrics
 from everstep.server.processes import Processes
 from everstep.service.clock import Clock
+from everstep.service.deliveries import Webhook
 from everstep.service.embedded import Service
 from everstep.service.machine.rules import RULES, Rules
 from everstep.service.stores.api import Store
@@ -69,11 +70,13 @@ async def serving(
     rules: Rules = RULES,
     clock: Clock | None = None,
     grace_s: float = GRACE_S,
+    webhooks: Sequence[Webhook] = (),
 ) -> AsyncGenerator[Server]:
     """Serve until the end of the block. port: 0 takes a free one. grace_s: for how long invocations may go on then.
 
     keys: that callers must sign with; none: everybody may do everything, which other machines can only if `without_credentials`.
     certificate: to speak TLS with. rules: quotas and retries. clock: the time, which tests move by hand.
+    webhooks: who is told when executions begin and end.
 
     Raises UsageError if two functions have one name, or keys or certificate can't be used, OSError if the address cannot be used,
     StoreError if the store cannot.
@@ -88,7 +91,7 @@ async def serving(
     for function in functions:
         catalog.declare(function)
     metrics = Metrics()
-    service = Service(store, functions=catalog, rules=rules, grace=grace_s, clock=clock, meter=metrics)
+    service = Service(store, functions=catalog, rules=rules, grace=grace_s, clock=clock, meter=metrics, webhooks=webhooks)
     backend = Backend(service, catalog, metrics, allow_unqualified=allow_unqualified)
     own_key = worker_key() if keys else None
     gate = Gate([*keys, *([own_key] if own_key else ())], backend.now_ms, is_private=not without_credentials)

@@ -20,6 +20,7 @@ from everstep.protocol.limits import EXECUTION_NAME_PATTERN, MAX_EXECUTION_TIMEO
 from everstep.protocol.shapes import ErrorObject, ExecutionStatus
 from everstep.serdes import serdes_for
 from everstep.service.clock import Clock, WallClock
+from everstep.service.deliveries import Webhook
 from everstep.service.descriptions import ExecutionDescription, described, milliseconds
 from everstep.service.direct import refusal
 from everstep.service.engine import Engine
@@ -61,6 +62,7 @@ class Service:
     account, region: as they appear in ARNs.
     rules: quotas and retries. clock: the time, which tests move by hand.
     functions: instead of an empty list of one's own; it knows its account and region. meter: is told what happens.
+    webhooks: who is told when executions begin and end.
     """
 
     def __init__(
@@ -75,13 +77,14 @@ class Service:
         clock: Clock | None = None,
         functions: Functions | None = None,
         meter: Meter | None = None,
+        webhooks: Sequence[Webhook] = (),
     ) -> None:
         if max_invocations < 1:
             raise UsageError(f"max_invocations is {max_invocations}; the least is 1")
         self._store = store_at(store) if isinstance(store, str) else store
         self._functions = functions or Functions(account=account, region=region, new_id=_new_id)
         self._clock = clock or WallClock()
-        self._rules, self._meter = rules, meter
+        self._rules, self._meter, self._webhooks = rules, meter, webhooks
         self._max_invocations = max_invocations
         self._grace_s = seconds_of(grace)
         self._engine: Engine | None = None
@@ -100,6 +103,7 @@ class Service:
             new_secret=lambda: secrets.token_bytes(32),
             jitter=random.random,
             meter=self._meter,
+            webhooks=self._webhooks,
         )
         running = engine.running(self._grace_s)
         await running.__aenter__()

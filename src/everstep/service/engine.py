@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from everstep.errors import ExecutionAlreadyStarted, ServiceError
 from everstep.service.clock import RETRY_MS, Clock
 from everstep.service.committer import Committer
+from everstep.service.deliveries import Deliveries, Webhook
 from everstep.service.direct import DirectClient
 from everstep.service.errands import Errands
 from everstep.service.executions import Executions, UnknownExecution
@@ -59,12 +60,15 @@ class Engine:
         new_secret: Callable[[], bytes],
         jitter: Callable[[], float],
         meter: Meter | None = None,
+        webhooks: Sequence[Webhook] = (),
     ) -> None:
         self._meter = meter
         self.store, self._functions, self.clock = store, functions, clock
         self._committer = Committer(store, meter)
         self._shared = store if isinstance(store, SharedStore) else None
-        self.executions = Executions(store, self._committer, clock, self._on_durable, self._on_doubt, shared=self._shared)
+        self._deliveries = Deliveries(store.outbox, clock, webhooks, meter) if webhooks else None
+        watches = [webhook.watch for webhook in webhooks]
+        self.executions = Executions(store, self._committer, clock, self._on_durable, self._on_doubt, shared=self._shared, watches=watches)
         self.client = DirectClient(self.executions, functions.resolve, rules, meter)
         self._invoker = Invoker(
             self.executions,
@@ -103,6 +107,8 @@ class Engine:
                 group.create_task(self._committer.run(), name="committer")
                 self._watch(self._scheduler.run(), "scheduler")
                 self._watch(self._take_over_all(left_open), "recovery")
+                if self._deliveries is not None:
+                    self._watch(self._deliveries.run(), "webhooks")
                 self._errands.start(group)
                 self._invoker.start(group)
                 lease = None
@@ -203,6 +209,9 @@ class Engine:
     def _on_durable(self, transition: Transition, now: int) -> None:
         if self._meter is not None:
             self._meter.recorded(transition)
+        if self._deliveries is not None:
+            for notice in transition.notices:
+                self._deliveries.wake(notice.webhook)
         execution = transition.execution
         if self._shared is not None and not self._shared.owns(execution.id):
             self._on_durable_elsewhere(execution)

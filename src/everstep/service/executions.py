@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, TypeAlias
+
+from msgspec.structs import replace
 
 from everstep.errors import ServiceError
 from everstep.service.clock import Clock
 from everstep.service.committer import Committer, was_taken
 from everstep.service.machine.execution import start_execution
 from everstep.service.machine.model import Execution, NewExecution, Transition
+from everstep.service.machine.notices import Watch, notices
 from everstep.service.machine.rejection import Rejected
 from everstep.service.machine.state import State
 from everstep.service.stores.api import Store, StoreError, Write
@@ -62,7 +65,7 @@ class Executions:
     """Performs commands.
 
     on_durable: called with each transition once it is durable, and the time at which it was decided. on_doubt: called
-    with the id of an execution of which nobody knows what is recorded, because the store failed.
+    with the id of an execution of which nobody knows what is recorded, because the store failed. watches: of webhooks.
     """
 
     def __init__(
@@ -74,11 +77,12 @@ class Executions:
         on_doubt: Callable[[str], None],
         *,
         shared: SharedStore | None = None,
+        watches: Sequence[Watch] = (),
         room: int = ROOM,
     ) -> None:
         self._store, self._committer, self._clock = store, committer, clock
         self._on_durable, self._on_doubt = on_durable, on_doubt
-        self._shared = shared
+        self._shared, self._watches = shared, watches
         self._residents: dict[str, _Resident] = {}
         self._resting: OrderedDict[str, _Resident] = OrderedDict()  # those without users; the one used last is last
         self._loading: dict[str, asyncio.Event] = {}
@@ -92,7 +96,7 @@ class Executions:
         # Others may find it in the store before we hear that it is there: they must not make a second state of it.
         self._loading[new.id] = asyncio.Event()
         now = self._clock.now_ms()
-        transition = start_execution(new, now)
+        transition = self._with_notices(None, start_execution(new, now))
         resident = _Resident(State(transition.execution, transition.records))
         resident.users += 1
         write = self._write(transition)
@@ -118,6 +122,7 @@ class Executions:
                         self._on_durable(transition, now)
                     return transition
                 continue
+            transition = self._with_notices(before, transition)
             resident.state.absorb(transition)
             self._use(resident)
             begins = before.invocation is None and transition.execution.invocation is not None
@@ -162,8 +167,18 @@ class Executions:
 
     # -- writing
 
+    def _with_notices(self, before: Execution | None, transition: Transition) -> Transition:
+        owed = notices(self._watches, before, transition.execution)
+        return replace(transition, notices=owed) if owed else transition
+
     def _write(self, transition: Transition, *, after: asyncio.Future[bool] | None = None, is_claim: bool = False) -> asyncio.Future[bool]:
-        write = Write(execution=transition.execution, records=transition.records, events=transition.events, is_claim=is_claim)
+        write = Write(
+            execution=transition.execution,
+            records=transition.records,
+            events=transition.events,
+            notices=transition.notices,
+            is_claim=is_claim,
+        )
         return self._committer.hand_over(write, after=after)
 
     # Both are callbacks, because the caller may have gone away meanwhile: the effects are due all the same.

@@ -18,7 +18,9 @@ from tests.service.test_crashes import order, pack, price
 
 from everstep.errors import ExecutionFailed
 from everstep.protocol.shapes import ErrorObject, InvocationOutput
+from everstep.service.deliveries import DeliveryFailed
 from everstep.service.embedded import Service
+from everstep.service.machine.notices import Watch
 from everstep.service.stores.api import Store
 from everstep.service.stores.postgres import PostgresStore
 from everstep.service.stores.postgres.schema import migrations as on_postgres
@@ -27,9 +29,18 @@ from everstep.service.stores.sqlite.schema import migrations as on_sqlite
 
 GOLDEN: Final = Path(__file__).parent.parent.parent / "golden"
 SCHEMA: Final = "golden"
-TABLES: Final = ("schema_version", "executions", "payloads", "operations", "events", "instances")
+TABLES: Final = ("schema_version", "executions", "payloads", "operations", "events", "instances", "webhook_events")
 LATER: Final = NOON + 120_000
 """When the story is taken up again."""
+
+
+class Deaf:
+    """A webhook that takes nothing, so that its events are kept."""
+
+    watch = Watch("deaf", statuses=frozenset({"SUCCEEDED"}))
+
+    async def deliver(self, notice_id: str, body: str) -> None:
+        raise DeliveryFailed("it is deaf")
 
 
 async def simple(run: Run) -> object:
@@ -65,7 +76,7 @@ def registered(service: Service) -> dict[str, Fake]:
 async def told(store: Store) -> None:
     """Executions that have ended in four ways, and others that wait for time, for an answer, for a child, or are paused."""
     clock = ManualClock()
-    async with Service(store, clock=clock) as service:
+    async with Service(store, clock=clock, webhooks=[Deaf()]) as service:
         known = registered(service)
         ended = [await service.start(known[name], {"ü": 1}, name=name) for name in ("simple", "broken")]
         stopped = await service.start(known["napping"], None, name="stopped")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -14,9 +15,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import AsyncConnection
-from tests.service.fakes import ManualClock, played_out
+from tests.service.fakes import ManualClock, eventually, played_out
 from tests.service.postgres import Server
-from tests.service.stores.story import GOLDEN, LATER, SCHEMA, registered, statuses
+from tests.service.stores.story import GOLDEN, LATER, SCHEMA, Deaf, registered, statuses
 from tests.service.test_crashes import callbacks
 
 from everstep.errors import ExecutionFailed
@@ -96,6 +97,20 @@ async def test_executions_of_an_older_version_are_found_and_go_on(golden: Store)
         },
         "RetryDetails": {"CurrentAttempt": 1},
     }
+
+
+async def test_events_that_a_store_owes_are_delivered_by_a_later_version(golden: Store, request: pytest.FixtureRequest) -> None:
+    taken: list[str] = []
+
+    class Hearing(Deaf):
+        async def deliver(self, notice_id: str, body: str) -> None:
+            taken.append(json.loads(body)["detail"]["durableExecutionName"])
+
+    version = int(request.node.callspec.params["golden"].rpartition("-")[2])
+    async with Service(golden, clock=ManualClock(LATER), webhooks=[Hearing()]):
+        await eventually(lambda: version == 1 or "simple" in taken)
+
+    assert version > 1 or not taken
 
 
 def test_each_schema_version_has_its_golden_store() -> None:

@@ -54,7 +54,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_credentials(path: Path) -> list[AccessKey]:
     """The keys in a YAML, TOML or JSON file. Raises UsageError."""
-    _check_readers(path)
+    check_readers(path, "credentials file")
     keys = read_document(path, _File, "credentials file", is_secret=True).credentials
     if not keys:
         raise UsageError(f"the credentials file {path} has no key, so nobody could call the server: give it an operator's at least")
@@ -89,14 +89,15 @@ def worker_key() -> AccessKey:
     return AccessKey(access_key_id=name, secret_access_key=secrets.token_urlsafe(32), roles=["worker"])
 
 
-def _check_readers(path: Path) -> None:
+def check_readers(path: Path, what: str) -> None:
+    """Raises UsageError if anybody but its owner could change the file, or everybody could read it. what: it is called in errors."""
     if os.name == "nt":
         return  # who may read a file does not stand in its mode there
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
-        raise UsageError(f"the credentials file {path} cannot be read: {error}") from error
+        raise UsageError(f"the {what} {path} cannot be read: {error}") from error
     if mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
-        raise UsageError(f"the credentials file {path} can be read or changed by others (its mode is {mode:03o}): chmod 600 {path}")
+        raise UsageError(f"the {what} {path} can be read or changed by others (its mode is {mode:03o}): chmod 600 {path}")
     if mode & stat.S_IRGRP:
-        log.warning("the credentials file %s can be read by its group: chmod 600 it, if that is not meant", path)
+        log.warning("the %s %s can be read by its group: chmod 600 it, if that is not meant", what, path)

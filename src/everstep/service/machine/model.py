@@ -298,8 +298,19 @@ class Reply(Struct, frozen=True, kw_only=True):
     operations: tuple[Operation, ...]
 
 
+class Notice(Struct, frozen=True):
+    """A webhook is owed an event, since `at`. id: the same for every webhook and every attempt, so that receivers can tell a repetition."""
+
+    webhook: str
+    id: str
+    body: str
+    at: int
+
+
 class Transition(Struct, frozen=True, kw_only=True):
     """The whole change that one command makes: the new execution row, changed operations, new events; then effects.
+
+    notices: what webhooks are owed for it; whoever writes the transition adds them, see notices.py.
 
     Nothing to write: `execution` is the one that the command was given (effects may still be due).
     """
@@ -309,3 +320,4 @@ class Transition(Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...] = ()
     effects: tuple[Effect, ...] = ()
     reply: Reply | None = None
+    notices: tuple[Notice, ...] = ()

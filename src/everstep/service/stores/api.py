@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from everstep.errors import ServiceError
 from everstep.protocol.shapes import ExecutionStatus
-from everstep.service.machine.model import Event, Execution, Record
+from everstep.service.machine.model import Event, Execution, Notice, Record
+from everstep.service.stores.outbox import Outbox
 
 
 class Write(Struct, frozen=True, kw_only=True):
@@ -27,6 +28,7 @@ class Write(Struct, frozen=True, kw_only=True):
     execution: Execution
     records: Sequence[Record] = ()
     events: Sequence[Event] = ()
+    notices: Sequence[Notice] = ()
     is_claim: bool = False
 
 
@@ -68,6 +70,11 @@ class Store(Protocol):
 
     Calls may overlap; a read sees every commit that returned before it began.
     """
+
+    @property
+    def outbox(self) -> Outbox:
+        """What webhooks are owed."""
+        ...
 
     async def open(self) -> None:
         """Make ready, creating or migrating the schema. Raises StoreError on a schema that is newer than this code."""

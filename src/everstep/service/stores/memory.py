@@ -6,13 +6,14 @@ Rule: it answers exactly as the durable stores do, and keeps references, since e
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from everstep.service.machine.model import OPEN, Event, Execution, Record
+from everstep.service.machine.model import OPEN, Event, Execution, Notice, Record
 from everstep.service.machine.upkeep import needs_recovery
 from everstep.service.stores.api import Due, Filter, Position, Snapshot, Write
+from everstep.service.stores.outbox import Backlog, Later, Owed
 
 
 class _Row:
@@ -26,6 +27,51 @@ class _Row:
         self.events: list[Event] = []
 
 
+class MemoryOutbox:
+    """An Outbox. Only one service has it open, so that nothing has to be noted of what is claimed."""
+
+    def __init__(self) -> None:
+        self._due: dict[tuple[str, str], tuple[int, Owed]] = {}  # by webhook and id: from when it can be claimed
+
+    def add(self, notices: Sequence[Notice]) -> None:
+        for notice in notices:
+            self._due.setdefault((notice.webhook, notice.id), (notice.at, Owed(notice, 0)))
+
+    async def claim(self, webhook: str, now: int, until: int, *, limit: int, besides: Collection[str]) -> Sequence[Owed]:
+        found = [one for one in self._of(webhook, besides) if one[0] <= now]
+        return [owed for _, owed in sorted(found, key=lambda one: one[0])[:limit]]
+
+    async def next_due(self, webhook: str, *, besides: Collection[str]) -> int | None:
+        return min((due_at for due_at, _ in self._of(webhook, besides)), default=None)
+
+    async def settle(self, webhook: str, gone: Sequence[str], later: Sequence[Later]) -> None:
+        for notice_id in gone:
+            self._due.pop((webhook, notice_id), None)
+        for one in later:
+            if (known := self._due.get((webhook, one.id))) is not None:
+                self._due[webhook, one.id] = one.due_at, Owed(known[1].notice, one.attempts)
+
+    async def expire(self, webhook: str, before: int) -> int:
+        return self._forget([key for key, (_, owed) in self._due.items() if key[0] == webhook and owed.notice.at < before])
+
+    async def forget_others(self, webhooks: Collection[str], before: int) -> int:
+        return self._forget([key for key, (_, owed) in self._due.items() if key[0] not in webhooks and owed.notice.at < before])
+
+    async def backlog(self) -> Mapping[str, Backlog]:
+        times: dict[str, list[int]] = {}
+        for _, owed in self._due.values():
+            times.setdefault(owed.notice.webhook, []).append(owed.notice.at)
+        return {webhook: Backlog(len(at), min(at)) for webhook, at in times.items()}
+
+    def _of(self, webhook: str, besides: Collection[str]) -> list[tuple[int, Owed]]:
+        return [one for (its, notice_id), one in self._due.items() if its == webhook and notice_id not in besides]
+
+    def _forget(self, keys: Sequence[tuple[str, str]]) -> int:
+        for key in keys:
+            del self._due[key]
+        return len(keys)
+
+
 class MemoryStore:
     """A Store in this process's memory. Closing it does not empty it: it can be opened again, as a file can."""
 
@@ -34,6 +80,7 @@ class MemoryStore:
         self._names: dict[tuple[str, str], str] = {}
         self._due: list[Due] = []  # sorted
         self._created = 0
+        self.outbox = MemoryOutbox()
 
     async def open(self) -> None:
         pass
@@ -67,6 +114,7 @@ class MemoryStore:
             row.execution = new
         row.records.update((record.order, record) for record in write.records)
         row.events.extend(write.events)
+        self.outbox.add(write.notices)
         if new.due_at is not None:
             insort(self._due, Due(new.due_at, row.number, new.id))
         return True

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from everstep.service.machine.model import Execution
+from everstep.service.machine.model import Execution, Notice
 from everstep.service.machine.upkeep import needs_owner, needs_recovery, owed_at
 from everstep.service.stores.api import Write
 from everstep.service.stores.rows import encode_event, encode_execution, encode_record
@@ -32,6 +32,7 @@ class Chain:
     payloads: dict[bool, bytes] = field(default_factory=dict[bool, bytes])
     event_ids: list[int] = field(default_factory=list[int])
     events: list[bytes] = field(default_factory=list[bytes])
+    notices: list[Notice] = field(default_factory=list[Notice])
 
     def add(self, place: int, write: Write) -> None:
         execution = self.last = write.execution
@@ -40,6 +41,7 @@ class Chain:
         self.records.update((record.order, encode_record(record)) for record in write.records)
         self.event_ids.extend(event.event_id for event in write.events)
         self.events.extend(map(encode_event, write.events))
+        self.notices.extend(write.notices)
         if execution.revision == 1 and execution.input is not None:
             self.payloads[False] = execution.input.encode()
         if execution.result is not None:

@@ -17,13 +17,14 @@ class Shape(NamedTuple):
     """What makes one statement's text different from another's.
 
     is_alone: for one execution, with a parameter for each value; otherwise each column is one parameter, an array.
-    records, payloads: how many it has; of arrays, whether there are any.
+    records, payloads: how many it has; of arrays, whether there are any. has_notices: of webhooks, always arrays.
     """
 
     is_new: bool
     is_alone: bool
     records: int
     payloads: int
+    has_notices: bool = False
 
 
 Columns: TypeAlias = tuple[tuple[str, str], ...]
@@ -96,6 +97,15 @@ paid AS (
     INSERT INTO payloads SELECT found.number, {payloads}
     ON CONFLICT (execution, is_result) DO UPDATE SET body = excluded.body
 )"""
+# Few executions begin or end in a group, and only with webhooks, so that a join by id is cheap enough. A conflict: an execution
+# of the same id was removed while its events were still owed.
+WITH_NOTICES: Final = """,
+owed AS (
+    INSERT INTO webhook_events SELECT o.webhook, o.id, o.at, o.at, 0, o.body
+    FROM unnest(%(o0)b::text[], %(o1)b::text[], %(o2)b::text[], %(o3)b::bigint[], %(o4)b::text[]) AS o(execution, webhook, id, at, body)
+    JOIN found ON found.id = o.execution
+    ON CONFLICT DO NOTHING
+)"""
 THEN: Final = """,
 happened AS (INSERT INTO events SELECT number, last_id, first_id, count, bodies FROM found WHERE count > 0)
 SELECT id, owner, CASE
@@ -116,7 +126,10 @@ DELETE FROM executions USING found WHERE executions.number = found.number"""
 
 @cache
 def statement(shape: Shape) -> bytes:
-    """Its parameters are called by part (n: executions, r: records, p: payloads), row and column: n0_2, or n2 for a column as an array."""
+    """Its parameters are called by part, row and column: n0_2, or n2 for a column as an array.
+
+    The parts: n: executions, r: records, p: payloads, o: what webhooks are owed.
+    """
     columns = (CREATED if shape.is_new else UPDATED) + (() if shape.is_alone else RANGES)
     new = f"{_rows('n', columns, 1) if shape.is_alone else _unnested('n', columns)} AS n({', '.join(name for name, _ in columns)})"
     text = (INSERT if shape.is_new else UPDATE).format(new=new, never=NEVER)
@@ -124,6 +137,8 @@ def statement(shape: Shape) -> bytes:
         text += WITH_RECORDS.format(records=_elements("r", RECORDS, "records", shape.is_alone, shape.records))
     if shape.payloads:
         text += WITH_PAYLOADS.format(payloads=_elements("p", PAYLOADS, "payloads", shape.is_alone, shape.payloads))
+    if shape.has_notices:
+        text += WITH_NOTICES
     return (text + THEN).encode()
 
 

@@ -15,6 +15,7 @@ from everstep.service.stores.postgres.connections import Connections
 from everstep.service.stores.postgres.holdings import Holdings
 from everstep.service.stores.postgres.inspection import inspecting
 from everstep.service.stores.postgres.news import channel_prefix, listening
+from everstep.service.stores.postgres.outbox import PostgresOutbox
 from everstep.service.stores.postgres.ownership import Ownership
 from everstep.service.stores.postgres.reader import Reader
 from everstep.service.stores.postgres.writer import Writer
@@ -40,6 +41,7 @@ class PostgresStore:
         self._connections = Connections(url, schema)
         self._prefix = channel_prefix(schema)
         self._reader = Reader(self._connections)
+        self.outbox = PostgresOutbox(self._connections)
         self._owned = Holdings()
         self._others = 0
         self._is_open = False

@@ -81,13 +81,16 @@ class Writer:
         payloads = [list(chain.payloads.items()) for chain in chains]
         is_alone = len(chains) == 1 and len(records[0]) <= FEW
         all_records, all_payloads = list(joining.from_iterable(records)), list(joining.from_iterable(payloads))
+        notices = [(chain.last.id, one.webhook, one.id, one.at, one.body) for chain in chains for one in chain.notices]
         shape = Shape(
             is_new=chains[0].is_new,
             is_alone=is_alone,
             records=len(all_records) if is_alone else min(len(all_records), 1),
             payloads=len(all_payloads) if is_alone else min(len(all_payloads), 1),
+            has_notices=bool(notices),
         )
         values: dict[str, object] = {"me": self._owner, "prefix": self._prefix, "tell_ends": tell_ends}
+        values.update((f"o{column}", list(column_values)) for column, column_values in enumerate(zip(*notices, strict=True)))
         rows = [chain.row() for chain in chains]
         if is_alone:
             for part, elements in (("n", rows), ("r", all_records), ("p", all_payloads)):

@@ -20,10 +20,10 @@ _OPEN: Final = ", ".join(f"'{status}'" for status in sorted(OPEN))
 
 class Reader:
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def load(self, execution_id: str) -> Snapshot | None:
-        self._connection.execute("BEGIN")  # one view for both queries
+        self.connection.execute("BEGIN")  # one view for both queries
         try:
             found = self._execution("id = ?", execution_id)
             if found is None:
@@ -31,7 +31,7 @@ class Reader:
             number, execution = found
             bodies = self._bodies("SELECT body FROM operations WHERE execution = ? ORDER BY ord", number)
         finally:
-            self._connection.execute("COMMIT")
+            self.connection.execute("COMMIT")
         return Snapshot(execution=execution, records=decode_records(*bodies, execution))
 
     def find(self, function: str, name: str) -> Execution | None:
@@ -39,7 +39,7 @@ class Reader:
         return None if found is None else found[1]
 
     def _execution(self, condition: str, *values: str) -> tuple[int, Execution] | None:
-        row = self._connection.execute(
+        row = self.connection.execute(
             "SELECT number, body, input, result FROM executions LEFT JOIN payloads ON execution = number WHERE " + condition, values
         ).fetchone()
         if row is None:
@@ -108,14 +108,14 @@ class Reader:
         return self._lines("SELECT id AS line FROM executions WHERE needs_recovery ORDER BY number")
 
     def count_open(self) -> int:
-        count: int = self._connection.execute(f"SELECT count(*) FROM executions WHERE status IN ({_OPEN})").fetchone()[0]
+        count: int = self.connection.execute(f"SELECT count(*) FROM executions WHERE status IN ({_OPEN})").fetchone()[0]
         return count
 
     def _lines(self, query: str, *values: int) -> list[str]:
-        (lines,) = self._connection.execute(f"SELECT group_concat(line, char(10)) FROM ({query})", values).fetchone()
+        (lines,) = self.connection.execute(f"SELECT group_concat(line, char(10)) FROM ({query})", values).fetchone()
         return lines.split("\n") if lines else []
 
     def _bodies(self, query: str, *values: str | int) -> tuple[int, bytes]:
         """How many bodies the query finds, and all of them, one after the other."""
-        count, bodies = self._connection.execute(f"SELECT count(*), CAST(group_concat(body, '') AS BLOB) FROM ({query})", values).fetchone()
+        count, bodies = self.connection.execute(f"SELECT count(*), CAST(group_concat(body, '') AS BLOB) FROM ({query})", values).fetchone()
         return count, bodies or b""

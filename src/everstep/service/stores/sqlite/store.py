@@ -10,6 +10,7 @@ from everstep.service.machine.model import Event, Execution
 from everstep.service.stores.api import Due, Filter, Position, Snapshot, Write
 from everstep.service.stores.inspection import Inspection
 from everstep.service.stores.sqlite.inspection import inspecting
+from everstep.service.stores.sqlite.outbox import SqliteOutbox
 from everstep.service.stores.sqlite.ownership import Ownership
 from everstep.service.stores.sqlite.reader import Reader
 from everstep.service.stores.sqlite.resident import Resident
@@ -28,6 +29,7 @@ class SqliteStore:
         self._path, self._ownership = path, Ownership(path)
         self._writer = Resident(path, lambda: connect_for_writing(path, synchronous), Writer)
         self._reader = Resident(path, lambda: connect_for_reading(path), Reader)
+        self.outbox = SqliteOutbox(self._writer, self._reader)
         self._closing = AsyncExitStack()
 
     async def open(self) -> None:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Final, NamedTuple, TypeAlias
 
-from everstep.service.machine.model import Execution
+from everstep.service.machine.model import Execution, Notice
 from everstep.service.machine.upkeep import needs_recovery
 from everstep.service.stores.api import Write
 from everstep.service.stores.rows import encode_event, encode_execution, encode_record
@@ -39,11 +39,12 @@ class EncodedWrite(NamedTuple):
     body: bytes
     records: list[tuple[int, bytes]]
     events: list[tuple[int, bytes]]
+    notices: Sequence[Notice]
 
 
 class Writer:
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
         self._heads: dict[str, Head] = {}
         self._was_full = False
 
@@ -53,7 +54,7 @@ class Writer:
         if self._was_full:
             self._shrink_log()
         try:
-            with transaction(self._connection):
+            with transaction(self.connection):
                 taken = self._place_all(encoded, heads)
                 self._record([write for write, is_taken in zip(encoded, taken, strict=True) if is_taken], heads)
         except sqlite3.OperationalError as error:
@@ -66,7 +67,7 @@ class Writer:
     def _shrink_log(self) -> None:
         """Move what the write-ahead log holds to where it belongs: the log holds most pages many times, and may be what fills the disk."""
         with suppress(sqlite3.OperationalError):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _place_all(self, writes: Sequence[EncodedWrite], heads: dict[str, Head]) -> list[bool]:
         taken: list[bool] = []
@@ -94,12 +95,12 @@ class Writer:
         return True
 
     def _find(self, execution_id: str) -> Head | None:
-        row = self._connection.execute("SELECT number, revision FROM executions WHERE id = ?", (execution_id,)).fetchone()
+        row = self.connection.execute("SELECT number, revision FROM executions WHERE id = ?", (execution_id,)).fetchone()
         return row and Head(*row)
 
     def _insert(self, write: EncodedWrite) -> int | None:
         new = write.execution
-        cursor = self._connection.execute(
+        cursor = self.connection.execute(
             "INSERT INTO executions (id, function, name, version, status, started_at, due_at, needs_recovery, revision, body) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (
@@ -123,7 +124,8 @@ class Writer:
         payloads: dict[int, Values] = {}
         operations: dict[tuple[int, int], Values] = {}
         events: list[Values] = []
-        for execution, body, records, new_events in writes:
+        notices: list[Values] = []
+        for execution, body, records, new_events, new_notices in writes:
             number = heads[execution.id].number
             if execution.revision > 1:
                 executions[number] = (number, execution.status, execution.due_at, needs_recovery(execution), execution.revision, body)
@@ -131,16 +133,18 @@ class Writer:
                 payloads[number] = (number, execution.input, execution.result)
             operations.update(((number, order), (number, order, record)) for order, record in records)
             events.extend((number, event_id, event) for event_id, event in new_events)
+            notices.extend((one.webhook, one.id, one.at, one.at, 0, one.body) for one in new_notices)
         self._write(_update_executions, executions.values())
         self._write(_put_payloads, payloads.values())
         self._write(_put_operations, operations.values())
         self._write(_add_events, events)
+        self._write(_add_notices, notices)
 
     def _write(self, statement: Callable[[int], str], rows: Iterable[Values]) -> None:
         remaining = list(rows)
         while remaining:
             size = next(size for size in ROWS_PER_STATEMENT if size <= len(remaining))
-            self._connection.execute(statement(size), [value for row in remaining[:size] for value in row])
+            self.connection.execute(statement(size), [value for row in remaining[:size] for value in row])
             del remaining[:size]
 
     def _remember(self, heads: dict[str, Head]) -> None:
@@ -151,7 +155,7 @@ class Writer:
             del self._heads[next(iter(self._heads))]
 
     def delete(self, execution_ids: Sequence[str]) -> None:
-        with transaction(self._connection):
+        with transaction(self.connection):
             for execution_id in execution_ids:
                 head = self._find(execution_id)
                 if head is None:
@@ -162,7 +166,7 @@ class Writer:
                     ("operations", "execution"),
                     ("events", "execution"),
                 ):
-                    self._connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (head.number,))
+                    self.connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (head.number,))
         for execution_id in execution_ids:
             self._heads.pop(execution_id, None)
 
@@ -173,6 +177,7 @@ def encode(write: Write) -> EncodedWrite:
         encode_execution(write.execution),
         [(record.order, encode_record(record)) for record in write.records],
         [(event.event_id, encode_event(event)) for event in write.events],
+        write.notices,
     )
 
 
@@ -202,3 +207,9 @@ def _put_operations(rows: int) -> str:
 @cache
 def _add_events(rows: int) -> str:
     return f"INSERT INTO events VALUES {_places(rows, 3)}"
+
+
+@cache
+def _add_notices(rows: int) -> str:
+    # An execution of the same id may have been removed while its events were still owed.
+    return f"INSERT OR IGNORE INTO webhook_events VALUES {_places(rows, 6)}"
