@@ -17,7 +17,7 @@ from tests.server.running import HERE, Running, declared, events_of, running, un
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Running]:
-    functions = [declared(name, handler=f"{HERE}:{name}") for name in ("approval", "quick", "failing")]
+    functions = [declared(name, handler=f"{HERE}:{name}") for name in ("approval", "quick", "failing", "order")]
     with running([*functions, declared("plain", handler=f"{HERE}:plain")]) as server:
         yield server
 
@@ -190,3 +190,23 @@ def test_what_cannot_be_done_is_said(everstep: Command, arguments: tuple[str, ..
     result = everstep(*arguments)
 
     assert (result.exit_code, said in result.stderr) == (code, True), result.output
+
+
+def test_an_execution_is_forked_where_a_step_failed_with_another_result(everstep: Command) -> None:
+    arn = everstep("start", "failing", "--wait").stdout.splitlines()[0]
+
+    anew = everstep("fork", arn, "--from", "fail", "--wait")
+    assert (anew.exit_code, "ValueError: out of stock" in anew.stdout) == (1, True)
+    edited = everstep.fine("fork", arn, "--from", "fail", "--edit-result", "null", "--name", "rescued", "--wait")
+    assert "rescued · SUCCEEDED" in edited
+    assert everstep.parsed("list", "failing", "--name", "rescued")[0]["Status"] == "SUCCEEDED"
+
+
+def test_a_fork_begins_at_an_operation_by_its_path_or_its_id(everstep: Command) -> None:
+    arn = everstep("start", "order", "--input", '{"amount": 2}', "--wait").stdout.splitlines()[0]
+    operations = everstep.parsed("show", arn)["Operations"]
+
+    by_path = everstep.fine("fork", arn, "--from", "double#2", "--edit-result", "100", "--wait")
+    assert '· SUCCEEDED → {"total":100}' in by_path
+    by_id = everstep.fine("fork", arn, "--from", operations[0]["Id"][:12], "--edit-result", "7", "--wait")
+    assert '· SUCCEEDED → {"total":14}' in by_id

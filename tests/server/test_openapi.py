@@ -21,7 +21,7 @@ from everstep.server.openapi import document
 from everstep.server.routing import OPERATIONS as ROUTES
 from everstep.service.machine.rejection import Rejected
 from everstep.service.machine.validation import check_checkpoint
-from tests.server.running import Running
+from tests.server.running import Running, events_of, text_of, until
 
 DESCRIPTION: Final[dict[str, Any]] = json.loads(document())
 ARN: Final = "arn:aws:lambda:us-east-1:123456789012:function:order:$LATEST/durable-execution/o-1/1f0"
@@ -80,6 +80,7 @@ def test_what_operations_answer_is_what_is_described(server: Running) -> None:
     call("GetAccountSettings")
     call("Invoke", FunctionName="quick:$LATEST", body={"a": 1})
     arn = call("Invoke", FunctionName="sleeper:$LATEST", body={}, headers={"X-Amz-Invocation-Type": "Event", "X-Amzn-Trace-Id": "Root=1"})
+    call("ForkDurableExecution", DurableExecutionArn=arn, body={"Operation": wait_of(server, arn), "Name": "again"})
     call("InvokeAsync", FunctionName="plain", body={})
     call("PauseDurableExecution", DurableExecutionArn=arn, body={"Reason": "lunch"})
     call("GetDurableExecution", DurableExecutionArn=arn)
@@ -95,6 +96,12 @@ def test_what_operations_answer_is_what_is_described(server: Running) -> None:
     callbacks = {f"SendDurableExecutionCallback{outcome}" for outcome in ("Success", "Failure", "Heartbeat")}
     handlers = {"CheckpointDurableExecution", "GetDurableExecutionState"}  # they need a token: see the next test
     assert OPERATIONS.keys() - call.made == {*callbacks, *handlers, "InvokeWithResponseStream"}
+
+
+def wait_of(server: Running, arn: str) -> str:
+    """The id of the wait that the sleeper sleeps in."""
+    until(lambda: any(event["EventType"] == "WaitStarted" for event in events_of(server.client, arn)), "the wait")
+    return text_of(events_of(server.client, arn)[1], "Id")
 
 
 class Calls:

@@ -7,7 +7,7 @@ import pytest
 from botocore.session import Session  # type: ignore[import-untyped]  # no stubs are installed
 
 from everstep.server.app import HANDLERS
-from everstep.server.routing import OPERATIONS, match
+from everstep.server.routing import OPERATIONS, OWN, match
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:order:$LATEST/durable-execution/a/b"
 
@@ -54,7 +54,8 @@ def test_what_is_no_operation_is_none(method: str, path: str) -> None:
 def test_every_operation_is_routed_as_the_model_says() -> None:
     model = cast("Any", Session()).get_service_model("lambda")
 
-    for (method, path), operation in OPERATIONS.items():
+    theirs = {route: operation for route, operation in OPERATIONS.items() if not route[1].startswith(OWN)}
+    for (method, path), operation in theirs.items():
         http = model.operation_model(operation).http
         assert (http["method"], http["requestUri"].rstrip("/")) == (method, path)
     assert set(OPERATIONS.values()) == set(HANDLERS)

@@ -16,6 +16,7 @@ from everstep.client.api import Checkpointed, DurableClient, StatePage
 from everstep.client.function import DurableFunction, Invocation
 from everstep.protocol.shapes import ErrorObject, InvocationOutput, Operation, OperationUpdate
 from everstep.service.functions import Durable, Functions
+from everstep.service.machine.fork import Fork, fork_execution
 from everstep.service.machine.model import Event, NewExecution, Outcome, Terms
 from everstep.service.machine.rules import RULES
 from everstep.service.machine.state import State
@@ -79,6 +80,7 @@ class Loopback:
         self._handler = handler
         self._clock = JumpingClock(datetime.fromtimestamp(EPOCH_MS / 1000, UTC))
         numbers = count(1)
+        self._forks = 0
         functions = Functions(account="123456789012", region="us-east-1", new_id=lambda: f"id-{next(numbers)}")
         outputs: list[InvocationOutput | None] = []
         functions.add(Durable("f", _Noting(handler, outputs), TIMEOUT_S, 14, None))
@@ -101,6 +103,15 @@ class Loopback:
     @property
     def recorded(self) -> Run:
         """What came of it so far."""
+        return self._run
+
+    def fork(self, source: Run, operation: str, result: str | None = None) -> Run:
+        """Go on with a fork of the execution from now on. See machine/fork.py."""
+        self._forks += 1
+        fork = Fork(id=f"fork-{self._forks}", operation=operation, secret=b"loopback", result=result)
+        transition = fork_execution(fork, source.state, source.events, self._clock.now_ms())
+        self._run = Run(self._world.begin(transition), self._run.outputs)
+        self._client = self._world.real_client_of(self._run.place)
         return self._run
 
     @property

@@ -9,6 +9,7 @@ from everstep.cli.delete import delete
 from everstep.cli.dev import dev
 from everstep.cli.estimate import estimate
 from everstep.cli.export import export
+from everstep.cli.fork import fork
 from everstep.cli.history import history
 from everstep.cli.lint import lint
 from everstep.cli.list import list_executions
@@ -43,6 +44,7 @@ def application() -> typer.Typer:
     app.command()(history)
     app.command()(watch)
     app.add_typer(callbacks(), name="callback")
+    app.command()(fork)
     app.command()(stop)
     app.command()(pause)
     app.command()(resume)

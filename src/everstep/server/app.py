@@ -29,7 +29,7 @@ from everstep.server.backend import Backend
 from everstep.server.errors import ApiError, api_error
 from everstep.server.operating import operating_routes
 from everstep.server.requests import Call, parse_query
-from everstep.server.routes import aliases, callbacks, executions, functions, handlers
+from everstep.server.routes import aliases, callbacks, executions, forks, functions, handlers
 from everstep.server.routing import match
 from everstep.service.log_context import about
 from everstep.service.machine.rejection import Rejected
@@ -59,6 +59,7 @@ HANDLERS: Final[Mapping[str, _Handler]] = {
     "PauseDurableExecution": executions.pause,
     "ResumeDurableExecution": executions.resume,
     "DeleteDurableExecution": executions.delete,
+    "ForkDurableExecution": forks.fork,
     "SendDurableExecutionCallbackSuccess": callbacks.succeed,
     "SendDurableExecutionCallbackFailure": callbacks.fail,
     "SendDurableExecutionCallbackHeartbeat": callbacks.heartbeat,

@@ -133,6 +133,9 @@ OPERATIONS: Final[Mapping[str, Described]] = {
     "PauseDurableExecution": Described("Let no further invocation begin", {202: _EMPTY}, body=Body(shapes.PauseRequest)),
     "ResumeDurableExecution": Described("Go on after a pause", {202: _EMPTY}, body=Body(shapes.ResumeRequest)),
     "DeleteDurableExecution": Described("Remove an execution that has ended", {202: shapes.DeletionRequested}),
+    "ForkDurableExecution": Described(
+        "Begin a new execution where this one stood at an operation", {201: shapes.Forked}, body=Body(shapes.ForkRequest, ("Operation",))
+    ),
     "SendDurableExecutionCallbackSuccess": Described(
         "Complete a callback; the body is the result",
         {200: _EMPTY},
@@ -218,6 +221,11 @@ CONSTRAINTS: Final[Mapping[str, Mapping[str, Mapping[str, object]]]] = {
     },
     "PauseRequest": {"Reason": _REASON, "ClientToken": _TOKEN},
     "ResumeRequest": {"Reason": _REASON, "ClientToken": _TOKEN},
+    "ForkRequest": {
+        "Operation": {"minLength": 1},
+        "Name": {"pattern": whole(EXECUTION_NAME_PATTERN)},
+        "Result": {"maxLength": MAX_OPERATION_PAYLOAD},
+    },
     "AliasSettings": {"Name": {"pattern": whole(ALIAS_NAME)}},
     "FunctionSettings": {"FunctionName": {"pattern": whole(FUNCTION_NAME_PATTERN)}, "Timeout": {"minimum": 1, "maximum": MAX_TIMEOUT_S}},
     "DurableSettings": {

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
+OWN: Final = "/everstep/2026-11-01"
+"""Of what AWS's API does not have."""
 _EXECUTION: Final = "/2025-12-01/durable-executions/{DurableExecutionArn}"
 _CALLBACK: Final = "/2025-12-01/durable-execution-callbacks/{CallbackId}"
 _FUNCTIONS: Final = "/2015-03-31/functions"
@@ -26,6 +28,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], str]] = {
     ("POST", f"{_EXECUTION}/stop"): "StopDurableExecution",
     ("POST", f"{_EXECUTION}/pause"): "PauseDurableExecution",
     ("POST", f"{_EXECUTION}/resume"): "ResumeDurableExecution",
+    ("POST", f"{OWN}/durable-executions/{{DurableExecutionArn}}/fork"): "ForkDurableExecution",
     ("GET", _EXECUTION): "GetDurableExecution",
     ("DELETE", _EXECUTION): "DeleteDurableExecution",
     ("POST", f"{_CALLBACK}/succeed"): "SendDurableExecutionCallbackSuccess",

@@ -66,6 +66,18 @@ class ResumeRequest(Shape, frozen=True):
     client_token: str | None = None
 
 
+class ForkRequest(Shape, frozen=True):
+    """Operation: by id, or by a name that no other has; from it on the fork runs anew. Result: instead it succeeded with that, as text."""
+
+    operation: str
+    name: str | None = None
+    result: str | None = None
+
+
+class Forked(Shape, frozen=True):
+    durable_execution_arn: str
+
+
 class ExecutionSummary(Shape, frozen=True):
     """An execution in a listing. Timestamps are seconds since the epoch."""
 

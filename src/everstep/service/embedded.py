@@ -244,6 +244,33 @@ class Service:
         """Remove an execution that has ended. Its name is free once it is gone, a moment later."""
         await self._change(arn, delete_execution)
 
+    async def fork(
+        self,
+        function: DurableFunction[In, Out],
+        arn: str,
+        operation: str,
+        *,
+        value: object = None,
+        text: str | None = None,
+        name: str | None = None,
+    ) -> StartedExecution[Out]:
+        """A new execution that begins where this one stood when the operation began; that, and what comes after it, is done anew.
+
+        operation: by its id, or a name that no other has. value: instead, the operation has succeeded with it, written as JSON. text:
+        the same, as it is recorded. name: of the new execution. Raises ServiceError (ResourceNotFoundException) if there is no
+        such execution or operation, ExecutionAlreadyStarted if the name is taken.
+        """
+        if value is not None and text is not None:
+            raise UsageError("fork takes a value or a text, not both")
+        self._registered(function)
+        source = await self._read(arn)
+        result = text if value is None else serdes_for(object).serialize(value)
+        try:
+            forked = await self._entered().fork(source.id, operation, name=name, result=result)
+        except Rejected as rejected:
+            raise refusal(rejected) from None
+        return self.execution(function, forked.arn)
+
     # -- callbacks
 
     async def succeed_callback(self, callback_id: str, value: object = None, *, text: str | None = None) -> None:

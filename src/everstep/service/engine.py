@@ -21,9 +21,11 @@ from everstep.service.executions import Executions, UnknownExecution
 from everstep.service.functions import Functions
 from everstep.service.invoker import Invoker
 from everstep.service.machine.execution import already_started
+from everstep.service.machine.fork import Fork, fork_execution
 from everstep.service.machine.model import (
     CallFunction,
     DeleteExecution,
+    Event,
     Execution,
     ExecutionEnded,
     InvokeHandler,
@@ -63,6 +65,7 @@ class Engine:
         webhooks: Sequence[Webhook] = (),
     ) -> None:
         self._meter = meter
+        self._new_id, self._new_secret = new_id, new_secret
         self.store, self._functions, self.clock = store, functions, clock
         self._committer = Committer(store, meter)
         self._shared = store if isinstance(store, SharedStore) else None
@@ -168,6 +171,19 @@ class Engine:
                     return already_started(existing, new)
                 except Rejected:
                     raise ExecutionAlreadyStarted(existing.arn) from None
+
+    async def fork(self, execution_id: str, operation: str, *, name: str | None = None, result: str | None = None) -> Execution:
+        """A new execution that begins where this one stood; see machine/fork.py. Raises Rejected, StoreError, ExecutionAlreadyStarted."""
+        events: list[Event] = []
+        while page := await self.store.events(execution_id, limit=PAGE, after=events[-1].event_id if events else None):
+            events += page
+        fork = Fork(id=self._new_id(), operation=operation, secret=self._new_secret(), name=name, result=result)
+        source = await self.executions.state(execution_id)  # asked last, so that it knows all that events name
+        created = await self.executions.create_as(fork.id, lambda now: fork_execution(fork, source, events, now))
+        if created is not None:
+            return created
+        existing = None if name is None else await self.store.find(source.execution.function, name)
+        raise ExecutionAlreadyStarted(existing.arn if existing is not None else execution_id)
 
     async def ended(self, execution_id: str) -> Execution:
         """The execution, once it has closed. Raises UnknownExecution."""

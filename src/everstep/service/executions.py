@@ -91,12 +91,16 @@ class Executions:
 
     async def create(self, new: NewExecution) -> Execution | None:
         """Start an execution; None if its id or name is taken. Raises StoreError."""
-        while (loading := self._loading.get(new.id)) is not None:
+        return await self.create_as(new.id, lambda now: start_execution(new, now))
+
+    async def create_as(self, execution_id: str, begin: Callable[[int], Transition]) -> Execution | None:
+        """The same, as `begin` decides, given the time. Raises Rejected if it does."""
+        while (loading := self._loading.get(execution_id)) is not None:
             await loading.wait()
-        # Others may find it in the store before we hear that it is there: they must not make a second state of it.
-        self._loading[new.id] = asyncio.Event()
         now = self._clock.now_ms()
-        transition = self._with_notices(None, start_execution(new, now))
+        transition = self._with_notices(None, begin(now))
+        # Others may find it in the store before we hear that it is there: they must not make a second state of it.
+        self._loading[execution_id] = asyncio.Event()
         resident = _Resident(State(transition.execution, transition.records))
         resident.users += 1
         write = self._write(transition)

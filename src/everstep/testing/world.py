@@ -99,10 +99,16 @@ class World:
 
     def start(self, new: NewExecution, faults: Sequence[Fault] = ()) -> Place:
         """A new execution, which runs when the world is driven."""
-        function = self._functions.durable(new.function)
+        return self.begin(start_execution(new, self.clock.now_ms()), faults)
+
+    def begin(self, transition: Transition, faults: Sequence[Fault] = ()) -> Place:
+        """The same, by the transition that makes it."""
+        execution = transition.execution
+        function = self._functions.durable(execution.function)
         assert function is not None
-        transition = start_execution(new, self.clock.now_ms())
-        place = self._open[new.id] = Place(transition, function, faults)
+        place = self._open[execution.id] = Place(transition, function, faults)
+        for callback in place.open_callbacks():
+            self._tell(place, callback)
         self._perform(transition.effects)
         return place
 

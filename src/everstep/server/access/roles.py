@@ -43,6 +43,7 @@ ALLOWED: Final[Mapping[str, frozenset[Role]]] = {
     "PauseDurableExecution": _OPERATE,
     "ResumeDurableExecution": _OPERATE,
     "DeleteDurableExecution": _OPERATE,
+    "ForkDurableExecution": _OPERATE,
     "CreateFunction": _OPERATE,
     "GetFunction": _OPERATE,
     "GetFunctionConfiguration": _OPERATE,
