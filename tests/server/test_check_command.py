@@ -32,7 +32,7 @@ def test_a_store_is_checked_once_its_server_has_ended(tmp_path: Path) -> None:
 
     assert (served.returncode, served.stdout) == (2, "")
     assert "in use by another service" in served.stderr
-    assert (well.returncode, well.stdout) == (0, f"{store}, schema 1: 1 executions, 2 operations, 5 events; nothing is wrong\n")
+    assert (well.returncode, well.stdout) == (0, f"{store}, schema 2: 1 executions, 2 operations, 5 events; nothing is wrong\n")
     assert ill.returncode == told.returncode == 1
     assert ill.stdout.startswith(f"{arn}: events: of 5 events these are missing: 2\n")
     assert json.loads(told.stdout)["faults"] == {arn: [{"rule": "events", "says": "of 5 events these are missing: 2"}]}
