@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all fuzz soak lint format types bench conformance conformance-all peers clean
+.PHONY: help setup demo test test-all fuzz soak lint format types bench conformance conformance-all peers bench-peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -73,6 +73,9 @@ peers: $(READY) ## Run handlers of the official Python SDK, and AWS's command li
 
 bench: $(READY) ## Measure, and print the figures
 	$(BIN)/python -m bench.run $(ARGS)
+
+bench-peers: $(READY) ## Measure beside the other SDKs; SUITE is the directory of the scenario suite
+	$(BIN)/python -m bench.peers.run $(SUITE) $(ARGS)
 
 clean: ## Remove everything that these targets made, .venv too
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -32,7 +32,7 @@ def served(*arguments: str) -> Generator[tuple[subprocess.Popen[str], str]]:
         yield process, found[1]
     finally:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
         process.stderr.close()
 
 
@@ -64,7 +64,7 @@ def test_a_server_that_is_asked_to_stop_lets_invocations_end_and_tells_who_waits
         started = client.invoke(FunctionName="apart:$LATEST", InvocationType="Event", Payload=b'{"amount": 1}')
         until(lambda: len(events_of(client, text_of(started, "DurableExecutionArn"))) > 4, "the first invocation")
         process.send_signal(signal.SIGTERM)
-        code = process.wait(timeout=10)
+        code = process.wait(timeout=60)
         client.close()
 
     assert code == 0

@@ -28,7 +28,7 @@ def worker(url: str, *arguments: str) -> Generator[subprocess.Popen[str]]:
         yield process
     finally:
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def said_by(process: subprocess.Popen[str], words: str) -> str:
@@ -90,7 +90,7 @@ def test_a_version_can_be_served_by_code_of_its_own(server: Running) -> None:
 def test_a_worker_that_dies_is_noticed_and_its_invocations_are_made_again(server: Running) -> None:
     with worker(server.url, f"{HERE}:crashing") as first, ThreadPoolExecutor(1) as pool:
         invoking = pool.submit(server.client.invoke, FunctionName="crashing:$LATEST", Payload=b"1")
-        assert first.wait(timeout=20) == 3
+        assert first.wait(timeout=60) == 3
         with worker(server.url, f"{HERE}:crashing"):
             answer = invoking.result()
 
@@ -111,7 +111,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_has_and_takes_nothing_ne
         said_by(process, "stopping")
         left = text_of(server.client.invoke(**arguments, Payload=f'"{tmp_path} b 2"'.encode()), "DurableExecutionArn")
         (tmp_path / "c").touch()
-        code = process.wait(timeout=10)
+        code = process.wait(timeout=60)
 
     assert code == 0
     assert status_of(server.client, arn) == "SUCCEEDED"
@@ -146,6 +146,6 @@ def test_a_worker_outlives_its_server_and_works_for_the_next_one_there() -> None
 )
 def test_a_worker_that_cannot_work_says_why(server: Running, arguments: list[str], said: str) -> None:
     with worker(server.url, *arguments) as process:
-        assert process.wait(timeout=20) != 0
+        assert process.wait(timeout=60) != 0
         assert process.stdout is not None
         assert said in process.stdout.read()

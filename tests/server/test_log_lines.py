@@ -84,7 +84,7 @@ def test_a_server_writes_nothing_but_json_lines_and_no_payloads() -> None:
             urlopen(f"{url[0]}/nowhere", timeout=10)
         refused.value.close()
         process.send_signal(signal.SIGTERM)
-        _, rest = process.communicate(timeout=20)
+        _, rest = process.communicate(timeout=60)
         lines += map(json.loads, rest.splitlines())
     finally:
         process.kill()

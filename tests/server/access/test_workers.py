@@ -34,7 +34,7 @@ def begun(command: list[str], environment: dict[str, str]) -> Generator[subproce
         yield process
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("function", ["process", "ric_process"])
