@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, cast
 
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 
 from everstep.cli.app import application
 from everstep.client.executions import ExecutionsApi, JsonObject, client_for
+from tests.docs.snippets import ROOT
 from tests.server.running import until
 
 COMMAND: Final = [sys.executable, "-m", "everstep.cli.main"]
@@ -61,6 +63,29 @@ def test_a_handler_runs_to_its_end() -> None:
     assert code == 0
     assert "StepSucceeded" in shown
     assert '· SUCCEEDED → {"a":1}' in shown
+
+
+def test_on_a_terminal_the_tree_is_drawn_in_its_place_and_left_there_at_the_end() -> None:
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, "run", "tests.server.functions:order", "--input", '{"amount": 2}']
+    environ = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ, cwd=ROOT) as running:
+        os.close(theirs)
+        shown = "".join(read_all(ours))
+
+    assert running.returncode == 0
+    assert "Wait · \x1b[36mSTARTED\x1b[0m" in shown, "drawn while it waited"
+    assert "\x1b[2K" in shown, "a drawing takes the place of the one before it"
+    assert "\x1b[32mSUCCEEDED\x1b[0m" in shown.splitlines()[-1]
+    assert 'SUCCEEDED\x1b[0m → {"total":8}' in shown
+
+
+def read_all(terminal: int) -> Iterator[str]:
+    """What is written to it, until nobody has it open any more."""
+    with suppress(OSError):
+        while data := os.read(terminal, 65_536):
+            yield data.decode(errors="replace")
+    os.close(terminal)
 
 
 def test_programs_get_the_whole_execution() -> None:
