@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all fuzz soak lint format types bench conformance conformance-all peers bench-peers clean
+.PHONY: screenshots help setup demo test test-all fuzz soak lint format types bench conformance conformance-all peers bench-peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,9 @@ format: $(READY) ## Write the formatting that lint asks for, and the fixes that 
 types: $(READY) ## Check types, twice: mypy and pyright
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+screenshots: $(READY) ## Draw docs/images from the console, with the order example (needs chromium)
+	$(BIN)/python -m tests.console.screenshots
 
 fuzz: $(READY) ## Run the randomised tests of the service and its HTTP API for EFFORT times as long as test does
 	EVERSTEP_EFFORT=$(EFFORT) $(BIN)/python -m pytest --timeout 0 tests/fuzz tests/service/test_same_on_every_store.py $(ARGS)

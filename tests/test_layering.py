@@ -60,6 +60,7 @@ MAY_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
         "step_context",
     ),
     "client": ("client", "errors", "protocol"),
+    "console": ("console", "protocol"),
     "service.machine": ("errors", "protocol", "service.machine"),
 }
 

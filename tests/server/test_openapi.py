@@ -85,6 +85,8 @@ def test_what_operations_answer_is_what_is_described(server: Running) -> None:
     call("PauseDurableExecution", DurableExecutionArn=arn, body={"Reason": "lunch"})
     call("GetDurableExecution", DurableExecutionArn=arn)
     call("ResumeDurableExecution", DurableExecutionArn=arn, body={})
+    call("ListExecutions", query="?MaxItems=1&Statuses=RUNNING&ErrorType=ValueError")
+    call("CountExecutions")
     call("ListDurableExecutionsByFunction", FunctionName="sleeper", query="?MaxItems=1&StartedAfter=2020-01-01T00:00:00Z")
     call("GetDurableExecutionHistory", DurableExecutionArn=arn, query="?MaxItems=1")
     call("StopDurableExecution", DurableExecutionArn=arn, body={"ErrorMessage": "enough"})

@@ -102,7 +102,7 @@ def server(
 
     def _tell(running: Server) -> None:
         names = ", ".join(function.name for function in running.backend.catalog) or "none yet"
-        say(f"everstep server answers at {running.url}, functions: {names}")
+        say(f"everstep server answers at {running.url}, functions: {names}\nconsole: {running.url}/console/")
 
     def say(text: str) -> None:
         """As text whatever the level; but among JSON lines nothing else may stand."""

@@ -14,12 +14,14 @@ from typing import Final, TypeAlias
 from urllib.parse import quote
 
 import msgspec
+from httpx import ASGITransport, AsyncClient
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from everstep.console.app import create_console
 from everstep.errors import ServiceError, UsageError
 from everstep.server import invoke, runtime_api
 from everstep.server.access.gate import Gate
@@ -29,7 +31,7 @@ from everstep.server.backend import Backend
 from everstep.server.errors import ApiError, api_error
 from everstep.server.operating import operating_routes
 from everstep.server.requests import Call, parse_query
-from everstep.server.routes import aliases, callbacks, executions, forks, functions, handlers
+from everstep.server.routes import aliases, callbacks, executions, forks, functions, handlers, overview
 from everstep.server.routing import match
 from everstep.service.log_context import about
 from everstep.service.machine.rejection import Rejected
@@ -43,6 +45,9 @@ DEFAULT_MAX_KEPT: Final = 32 * 1024 * 1024
 """Of a checkpoint: 6 MB of payload grow when they are escaped."""
 OFTEN: Final = ("/2015-03-31/", "/2025-12-01/", "/runtime/")
 """How the paths of most requests begin."""
+CONSOLE: Final = "/console"
+OWN_URL: Final = "http://everstep.internal"
+"""Under which the console calls the API in the same process; nothing resolves it."""
 METHODS: Final = ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 
 LOGGED_LABELS: Final[Mapping[str, str]] = {"FunctionName": "function", "DurableExecutionArn": "executionArn"}
@@ -55,6 +60,8 @@ HANDLERS: Final[Mapping[str, _Handler]] = {
     "GetDurableExecutionHistory": executions.get_history,
     "GetDurableExecution": executions.get_execution,
     "ListDurableExecutionsByFunction": executions.list_by_function,
+    "ListExecutions": overview.list_executions,
+    "CountExecutions": overview.count_executions,
     "StopDurableExecution": executions.stop,
     "PauseDurableExecution": executions.pause,
     "ResumeDurableExecution": executions.resume,
@@ -104,6 +111,9 @@ def create_app(backend: Backend, gate: Gate) -> ASGIApp:
         refused.headers["x-amzn-requestid"] = str(uuid.uuid4())
         return refused
 
+    async def to_console(request: Request) -> Response:
+        return RedirectResponse(f"{CONSOLE}/")
+
     everything = Starlette(
         exception_handlers={404: no_such_operation, 405: no_such_operation},
         routes=[*operating_routes(backend, gate), Route("/{path:path}", api, methods=list(METHODS))],
@@ -116,6 +126,9 @@ def create_app(backend: Backend, gate: Gate) -> ASGIApp:
         else:
             await everything(scope, receive, send)
 
+    client = AsyncClient(transport=ASGITransport(app), base_url=OWN_URL, timeout=None)
+    console = create_console(client, lambda: backend.now_ms() / 1000, is_private=gate.is_for_this_machine)
+    everything.router.routes[-1:-1] = [Mount(CONSOLE, console), Route(CONSOLE, to_console)]
     return app
 
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Coroutine
 
 from everstep.server.catalog import Catalog
+from everstep.server.counts import Counts
 from everstep.server.metrics import Metrics
 from everstep.service.embedded import Service
 from everstep.service.engine import Engine
@@ -22,6 +23,7 @@ class Backend:
         self.allow_unqualified = allow_unqualified
         self.closing = asyncio.Event()
         """Set when the server stops: whoever waits for something that may take long gives up then."""
+        self.counts = Counts()
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 

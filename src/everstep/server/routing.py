@@ -35,6 +35,8 @@ OPERATIONS: Final[Mapping[tuple[str, str], str]] = {
     ("POST", f"{_CALLBACK}/fail"): "SendDurableExecutionCallbackFailure",
     ("POST", f"{_CALLBACK}/heartbeat"): "SendDurableExecutionCallbackHeartbeat",
     ("GET", "/2025-12-01/functions/{FunctionName}/durable-executions"): "ListDurableExecutionsByFunction",
+    ("GET", f"{OWN}/executions"): "ListExecutions",
+    ("GET", f"{OWN}/execution-counts"): "CountExecutions",
     ("POST", f"{_FUNCTION}/invocations"): "Invoke",
     ("POST", "/2021-11-15/functions/{FunctionName}/response-streaming-invocations"): "InvokeWithResponseStream",
     ("POST", "/2014-11-13/functions/{FunctionName}/invoke-async"): "InvokeAsync",

@@ -89,6 +89,32 @@ class ExecutionSummary(Shape, frozen=True):
     end_timestamp: float | None = None
 
 
+class FoundExecution(ExecutionSummary, frozen=True):
+    """An execution in a listing of all functions. error_type: why it failed."""
+
+    error_type: str | None = None
+
+
+class FoundPage(Shape, frozen=True):
+    """A page of a search. NextMarker: there may be more; a page may then have few executions, or none."""
+
+    executions: Sequence[FoundExecution]
+    next_marker: str | None = None
+
+
+class ExecutionCount(Shape, frozen=True):
+    function_name: str
+    status: ExecutionStatus
+    count: int
+
+
+class ExecutionCounts(Shape, frozen=True):
+    """CountedTimestamp: when. It may be a while ago if there are many executions."""
+
+    counts: Sequence[ExecutionCount]
+    counted_timestamp: float
+
+
 class TraceHeader(Shape, frozen=True):
     x_amzn_trace_id: str = field(name="XAmznTraceId")
 

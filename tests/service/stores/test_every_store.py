@@ -15,6 +15,7 @@ from everstep.protocol.shapes import (
     ContextDetails,
     ErrorObject,
     ExecutionDetails,
+    ExecutionStatus,
     Operation,
     WaitDetails,
 )
@@ -387,3 +388,17 @@ async def test_a_deleted_execution_leaves_nothing_and_frees_its_name(opening: Op
     assert snapshot.execution == second.execution
     assert snapshot.records == []
     assert other is not None
+
+
+async def test_executions_are_tallied_by_function_and_status(opening: Opening) -> None:
+    rows: list[tuple[str, str, ExecutionStatus]] = [
+        ("a", "order", "RUNNING"),
+        ("b", "order", "RUNNING"),
+        ("c", "order", "FAILED"),
+        ("d", "mail", "RUNNING"),
+    ]
+    async with opening() as store:
+        assert await store.tally() == []
+        await store.commit([Write(execution=execution(one, function=function, status=status)) for one, function, status in rows])
+
+        assert sorted(await store.tally()) == [("mail", "RUNNING", 1), ("order", "FAILED", 1), ("order", "RUNNING", 2)]

@@ -36,6 +36,11 @@ class Gate:
         self._keys = {key.access_key_id: key for key in keys}
         self._now_ms, self._is_private = now_ms, is_private
 
+    @property
+    def is_for_this_machine(self) -> bool:
+        """Whether no key is asked for because nobody else is meant to reach the server."""
+        return self._is_private and not self._keys
+
     def admit(self, request: Request, operation: str) -> Proof:
         """Whether who the request claims to be may call the operation. Raises ApiError."""
         if not self._keys:

@@ -32,6 +32,8 @@ ALLOWED: Final[Mapping[str, frozenset[Role]]] = {
     "GetDurableExecution": _INVOKE,
     "GetDurableExecutionHistory": _INVOKE,
     "ListDurableExecutionsByFunction": _INVOKE,
+    "ListExecutions": _INVOKE,
+    "CountExecutions": _INVOKE,
     "SendDurableExecutionCallbackSuccess": _ANSWER,
     "SendDurableExecutionCallbackFailure": _ANSWER,
     "SendDurableExecutionCallbackHeartbeat": _ANSWER,

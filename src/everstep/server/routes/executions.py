@@ -74,7 +74,7 @@ async def list_by_function(backend: Backend, call: Call) -> Answer:
     name = call.text("DurableExecutionName")
     if name is not None:
         check_execution_name(name)
-    statuses = _statuses(call.query.get("Statuses", ()))
+    statuses = read_statuses(call.query.get("Statuses", ()))
     started_after, started_before = call.moment("StartedAfter"), call.moment("StartedBefore")
     oldest_first = call.flag("ReverseOrder", default=False)
     size = call.page_size()
@@ -92,7 +92,7 @@ async def list_by_function(backend: Backend, call: Call) -> Answer:
     listing = ("list", where, oldest_first)
     after = None
     if marker := call.text("Marker"):
-        after = _position(markers.read(marker, listing, backend.now_ms()))
+        after = read_position(markers.read(marker, listing, backend.now_ms()))
     executions = await backend.engine.store.executions(where, limit=size + 1, oldest_first=oldest_first, after=after)
     more = None
     if len(executions) > size:
@@ -101,7 +101,8 @@ async def list_by_function(backend: Backend, call: Call) -> Answer:
     return ok(ExecutionPage(durable_executions=[summary(execution) for execution in executions[:size]], next_marker=more))
 
 
-def _statuses(values: Sequence[str]) -> Sequence[ExecutionStatus]:
+def read_statuses(values: Sequence[str]) -> Sequence[ExecutionStatus]:
+    """Raises Rejected."""
     violations = Violations()
     if len(values) > MAX_STATUSES:
         violations.range("statuses", len(values), 1, MAX_STATUSES)
@@ -111,7 +112,8 @@ def _statuses(values: Sequence[str]) -> Sequence[ExecutionStatus]:
     return cast("Sequence[ExecutionStatus]", values)
 
 
-def _position(parts: list[int | str]) -> Position:
+def read_position(parts: list[int | str]) -> Position:
+    """Where a marker of a listing of executions points to. Raises ApiError."""
     match parts:
         case [int(started_at), str(execution)]:
             return Position(started_at, execution)

@@ -57,6 +57,14 @@ class Position(Struct, frozen=True, order=True):
     id: str
 
 
+class Tally(NamedTuple):
+    """How many executions of a function have a status."""
+
+    function: str
+    status: ExecutionStatus
+    number: int
+
+
 class Due(NamedTuple):
     """When an execution comes due. number: grows with each execution that is created; it settles ties."""
 
@@ -118,6 +126,10 @@ class Store(Protocol):
 
     async def count_open(self) -> int:
         """How many executions have not closed. It may take a look at all of them."""
+        ...
+
+    async def tally(self) -> Sequence[Tally]:
+        """How many executions there are, by function and status, in no certain order. It may take a look at all of them."""
         ...
 
     async def delete(self, execution_ids: Sequence[str]) -> None:

@@ -6,13 +6,15 @@ Rule: it answers exactly as the durable stores do, and keeps references, since e
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from everstep.protocol.shapes import ExecutionStatus
 from everstep.service.machine.model import OPEN, Event, Execution, Notice, Record
 from everstep.service.machine.upkeep import needs_recovery
-from everstep.service.stores.api import Due, Filter, Position, Snapshot, Write
+from everstep.service.stores.api import Due, Filter, Position, Snapshot, Tally, Write
 from everstep.service.stores.outbox import Backlog, Later, Owed
 
 
@@ -158,6 +160,11 @@ class MemoryStore:
 
     async def count_open(self) -> int:
         return sum(row.execution.status in OPEN for row in self._rows.values())
+
+    async def tally(self) -> Sequence[Tally]:
+        counts: Counter[tuple[str, ExecutionStatus]] = Counter()
+        counts.update((row.execution.function, row.execution.status) for row in self._rows.values())
+        return [Tally(function, status, count) for (function, status), count in counts.items()]
 
     async def delete(self, execution_ids: Sequence[str]) -> None:
         for execution_id in execution_ids:

@@ -9,7 +9,7 @@ from psycopg import DataError
 from psycopg.rows import TupleRow
 
 from everstep.service.machine.model import OPEN, Event, Execution
-from everstep.service.stores.api import Due, Filter, Position, Snapshot
+from everstep.service.stores.api import Due, Filter, Position, Snapshot, Tally
 from everstep.service.stores.postgres.connections import Connections
 from everstep.service.stores.rows import decode_events, decode_execution, decode_executions, decode_records
 
@@ -115,6 +115,10 @@ class Reader:
         # owner: has an index, and is never NULL where the other holds.
         rows = await self._rows("SELECT id FROM executions WHERE owner IS NOT NULL AND needs_recovery ORDER BY number")
         return [execution_id for (execution_id,) in rows]
+
+    async def tally(self) -> Sequence[Tally]:
+        rows = await self._rows("SELECT function, status, count(*) FROM executions GROUP BY function, status")
+        return [Tally(*row) for row in rows]
 
     async def count_open(self) -> int:
         rows = await self._rows("SELECT count(*) FROM executions WHERE status = ANY(%b)", list(OPEN))

@@ -9,7 +9,7 @@ from typing import Final
 
 from everstep.errors import UsageError
 from everstep.service.machine.model import Event, Execution
-from everstep.service.stores.api import Due, Filter, Position, Snapshot, StoreError, Write
+from everstep.service.stores.api import Due, Filter, Position, Snapshot, StoreError, Tally, Write
 from everstep.service.stores.inspection import Inspection
 from everstep.service.stores.postgres.connections import Connections
 from everstep.service.stores.postgres.holdings import Holdings
@@ -108,6 +108,9 @@ class PostgresStore:
 
     async def count_open(self) -> int:
         return await self._reader.count_open()
+
+    async def tally(self) -> Sequence[Tally]:
+        return await self._reader.tally()
 
     async def to_recover(self) -> Sequence[str]:
         return await self._reader.to_recover()

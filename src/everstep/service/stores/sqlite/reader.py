@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from everstep.service.machine.model import OPEN, Event, Execution
-from everstep.service.stores.api import Due, Filter, Position, Snapshot
+from everstep.service.stores.api import Due, Filter, Position, Snapshot, Tally
 from everstep.service.stores.rows import decode_events, decode_execution, decode_executions, decode_records
 
 _OPEN: Final = ", ".join(f"'{status}'" for status in sorted(OPEN))
@@ -110,6 +110,10 @@ class Reader:
     def count_open(self) -> int:
         count: int = self.connection.execute(f"SELECT count(*) FROM executions WHERE status IN ({_OPEN})").fetchone()[0]
         return count
+
+    def tally(self) -> Sequence[Tally]:
+        query = "SELECT function, status, count(*) FROM executions GROUP BY function, status"
+        return [Tally(*row) for row in self.connection.execute(query)]
 
     def _lines(self, query: str, *values: int) -> list[str]:
         (lines,) = self.connection.execute(f"SELECT group_concat(line, char(10)) FROM ({query})", values).fetchone()

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
 from everstep.service.machine.model import Event, Execution
-from everstep.service.stores.api import Due, Filter, Position, Snapshot, Write
+from everstep.service.stores.api import Due, Filter, Position, Snapshot, Tally, Write
 from everstep.service.stores.inspection import Inspection
 from everstep.service.stores.sqlite.inspection import inspecting
 from everstep.service.stores.sqlite.outbox import SqliteOutbox
@@ -73,6 +73,9 @@ class SqliteStore:
 
     async def count_open(self) -> int:
         return await self._reader.call(lambda reader: reader.count_open())
+
+    async def tally(self) -> Sequence[Tally]:
+        return await self._reader.call(lambda reader: reader.tally())
 
     async def to_recover(self) -> Sequence[str]:
         return await self._reader.call(lambda reader: reader.to_recover())

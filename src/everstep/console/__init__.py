@@ -1,0 +1,12 @@
+"""The web pages of `everstep server`, see docs/console.md.
+
+Rule: they know the service by its HTTP API alone, so nothing here imports the server or the service.
+
+api        the calls, as whoever is signed in
+sessions   who is signed in, and which forms are ours
+timeline   an execution's history as a tree of operations with their spans
+figures    what many histories say of a function
+values     how times, payloads and statuses are written
+lists, executions, functions, actions   the pages, and what their forms do
+app        all of it as an application
+"""

@@ -1,0 +1,197 @@
+"""The page of an execution: what it is, its operations on a timeline, its payloads, its events.
+
+Rule: the page itself needs two calls, so it is there at once; a history of many pages is read for the timeline alone, which comes after
+it, a section at a time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+import msgspec
+from starlette.responses import Response
+
+from everstep.console.api import Api, Execution
+from everstep.console.timeline import Event, Operation, Span, Timeline, details, members, text, timeline
+from everstep.console.values import OPEN
+from everstep.console.visits import Visit
+
+SECTION: Final = 200
+"""Operations that are shown at once."""
+EVENTS: Final = 100
+SMALL: Final = 400
+"""Events of a history that comes with the page."""
+KEPT: Final = 16
+"""Histories of executions that have ended, which nothing changes any more."""
+WIDTH: Final = 1000
+"""Of a timeline, in its own units."""
+
+_ended: OrderedDict[tuple[str, float], Timeline] = OrderedDict()
+
+
+async def execution(visit: Visit) -> Response:
+    shown = await visit.api.execution(visit.arn)
+    first = await visit.api.history(visit.arn, size=SMALL)
+    drawn = None
+    if first.next_marker is None:
+        drawn = _section(timeline(first.events), 0, visit.now_s)
+    return visit.page("execution.html", shown=shown, is_open=shown.status in OPEN, section=drawn, arn=visit.arn)
+
+
+async def operations(visit: Visit) -> Response:
+    """A section of the timeline. `from`: how many operations come before it."""
+    start = int(visit.query("from")) if visit.query("from").isdecimal() else 0
+    shown = await visit.api.execution(visit.arn, with_data=False)
+    told = await told_of(visit.api, shown)
+    section = _section(told, start, visit.now_s)
+    return visit.page("_operations.html", shown=shown, is_open=shown.status in OPEN, section=section, arn=visit.arn)
+
+
+async def operation(visit: Visit) -> Response:
+    """The payloads, errors and events of one operation."""
+    wanted = visit.query("id")
+    events: list[Event] = []
+    marker: str | None = None
+    while True:
+        page = await visit.api.history(visit.arn, marker=marker, with_data=True)
+        events += [event for event in page.events if event.get("Id") == wanted]
+        marker = page.next_marker
+        if marker is None:
+            break
+    told = timeline(events).operations
+    return visit.page("_operation.html", operation=told[0] if told else None, events=[_shown(event) for event in events], arn=visit.arn)
+
+
+async def events(visit: Visit) -> Response:
+    """A page of the history, newest first."""
+    page = await visit.api.history(visit.arn, marker=visit.query("marker") or None, size=EVENTS, with_data=True, newest_first=True)
+    return visit.page("_events.html", events=[_shown(event) for event in page.events], next_marker=page.next_marker, arn=visit.arn)
+
+
+async def told_of(api: Api, shown: Execution, limit: int | None = None) -> Timeline:
+    """The timeline of a whole history, or of its first `limit` events."""
+    key = (shown.durable_execution_arn, shown.end_timestamp or 0.0)
+    if shown.end_timestamp is not None and key in _ended:
+        _ended.move_to_end(key)
+        return _ended[key]
+    read: list[Event] = []
+    marker: str | None = None
+    while True:
+        page = await api.history(shown.durable_execution_arn, marker=marker)
+        read += page.events
+        marker = page.next_marker
+        if marker is None or (limit is not None and len(read) >= limit):
+            break
+    told = timeline(read)
+    if shown.end_timestamp is not None and marker is None:
+        _ended[key] = told
+        while len(_ended) > KEPT:
+            _ended.popitem(last=False)
+    return told
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """A span as it is drawn, in units of WIDTH."""
+
+    kind: str
+    x: float
+    width: float
+    is_open: bool
+    seconds: float
+
+
+class Row(msgspec.Struct, frozen=True):
+    operation: Operation
+    bars: list[Bar]
+    seconds: float
+
+
+class Section(msgspec.Struct, frozen=True):
+    """rows: from `start` on. more: where the next section starts; None: there is none."""
+
+    start: int
+    rows: list[Row]
+    invocations: list[Bar]
+    more: int | None
+    total: int
+    seconds: float
+    starts_at: float
+    waits_for: list[Operation]
+    invoked: int
+
+
+def _section(told: Timeline, start: int, now_s: float) -> Section:
+    until = told.ends_at or max(now_s, told.starts_at)
+    scale = WIDTH / max(until - told.starts_at, 0.001)
+
+    def bar(span: Span) -> Bar:
+        ends_at = until if span.ends_at is None else min(span.ends_at, until)
+        x = min(max((span.starts_at - told.starts_at) * scale, 0.0), WIDTH - 3.0)
+        return Bar(span.kind, x, max((ends_at - span.starts_at) * scale, 3.0), span.ends_at is None, max(ends_at - span.starts_at, 0.0))
+
+    chosen = told.operations[start : start + SECTION]
+    rows = [Row(one, [bar(span) for span in one.spans], max((one.ends_at or until) - one.starts_at, 0.0)) for one in chosen]
+    more = start + SECTION if start + SECTION < len(told.operations) else None
+    return Section(
+        start=start,
+        rows=rows,
+        invocations=[bar(span) for span in told.invocations[-SECTION:]] if start == 0 else [],
+        more=more,
+        total=len(told.operations),
+        seconds=until - told.starts_at,
+        starts_at=told.starts_at,
+        waits_for=list(told.waits_for()) if told.ends_at is None else [],
+        invoked=len(told.invocations),
+    )
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """An event as it is listed. payloads: by what they are. facts: the rest, as text. trace: of its error."""
+
+    number: object
+    type: str
+    at: object
+    name: str
+    payloads: list[tuple[str, str]]
+    facts: list[tuple[str, str]]
+    error: str
+    trace: str
+
+
+def _shown(event: Event) -> Shown:
+    payloads: list[tuple[str, str]] = []
+    facts: list[tuple[str, str]] = []
+    error, trace = "", ""
+    for member, value in details(event).items():
+        if member in ("Input", "Result"):
+            payload = members(value).get("Payload")
+            if isinstance(payload, str):
+                payloads.append((member, payload))
+        elif member == "Error":
+            told = members(members(value).get("Payload"))
+            error = ": ".join(part for part in (text(told.get("ErrorType")), text(told.get("ErrorMessage"))) if part)
+            lines = told.get("StackTrace")
+            trace = "\n".join(str(line) for line in lines) if isinstance(lines, list) else ""  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            if data := text(told.get("ErrorData")):
+                payloads.append(("ErrorData", data))
+        elif member != "CallbackId":
+            facts += _facts(member, value)
+    return Shown(
+        number=event.get("EventId"),
+        type=text(event.get("EventType")),
+        at=event.get("EventTimestamp"),
+        name=text(event.get("Name")),
+        payloads=payloads,
+        facts=facts,
+        error=error,
+        trace=trace,
+    )
+
+
+def _facts(member: str, value: object) -> list[tuple[str, str]]:
+    """A member as text; of one that has members itself, those."""
+    inside = members(value)
+    if inside:
+        return [fact for name, one in inside.items() for fact in _facts(name, one)]
+    return [(member, text(value) or msgspec.json.encode(value).decode())]

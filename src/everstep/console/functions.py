@@ -1,0 +1,66 @@
+"""The pages of functions: what there is, and of each how its latest executions went."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from starlette.responses import Response
+
+from everstep.console.api import Function
+from everstep.console.executions import told_of
+from everstep.console.figures import figures
+from everstep.console.timeline import Timeline
+from everstep.console.values import OPEN, STATUSES
+from everstep.console.visits import Visit
+
+SAMPLE: Final = 30
+"""Executions that the figures are made of, and of each of them at most so many events:"""
+SAMPLED_EVENTS: Final = 1_000
+
+
+async def functions(visit: Visit) -> Response:
+    marker = visit.query("marker")
+    page = await visit.api.functions(marker or None)
+    counted = await visit.api.counts()
+    counts: dict[str, Counter[str]] = {}
+    for one in counted.counts:
+        counts.setdefault(one.function_name, Counter())[one.status] += one.count
+    rows = [(function, counts.get(function.function_name, Counter[str]())) for function in page.functions]
+    return visit.page("functions.html", rows=rows, next_marker=page.next_marker)
+
+
+async def function(visit: Visit) -> Response:
+    """A function, and the form that starts an execution of it."""
+    return await with_form(visit, str(visit.request.path_params["name"]))
+
+
+async def with_form(visit: Visit, name: str, *, status: int = 200, problem: str = "", payload: str = "{}", qualifier: str = "") -> Response:
+    """The same with what was filled in. problem: why it was not taken."""
+    shown: Function = await visit.api.function(name)
+    versions, aliases = await visit.api.versions(name), await visit.api.aliases(name)
+    counted = await visit.api.counts()
+    counts = {one.status: one.count for one in counted.counts if one.function_name == name}
+    return visit.page(
+        "function.html",
+        status,
+        shown=shown,
+        versions=versions,
+        aliases=aliases,
+        counts=[(one, counts[one]) for one in STATUSES if one in counts],
+        problem=problem,
+        payload=payload,
+        qualifier=qualifier,
+    )
+
+
+async def function_figures(visit: Visit) -> Response:
+    """What its latest executions say of its operations. Read after the page, for it takes a call for each of them."""
+    name = str(visit.request.path_params["name"])
+    latest = await visit.api.executions([("FunctionName", name), ("MaxItems", str(SAMPLE))])
+    told: list[Timeline] = []
+    for one in latest.executions:
+        shown = await visit.api.execution(one.durable_execution_arn, with_data=False)
+        told.append(await told_of(visit.api, shown, SAMPLED_EVENTS))
+    open_ones = sum(one.status in OPEN for one in latest.executions)
+    return visit.page("_figures.html", rows=figures(told), sampled=len(told), open_ones=open_ones)

@@ -1,0 +1,49 @@
+// What pages do beyond htmx: hold still while somebody is at work in them, ask before what can't be undone, say early what is no JSON.
+"use strict";
+
+const opened = new Set();
+
+// A section that renews itself waits while something in it is being chosen or written, or when nobody looks.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const section = event.target;
+  const isTimed = (section.getAttribute("hx-trigger") || "").includes("every");
+  if (!isTimed || !section.hasChildNodes()) return;
+  const isAtWork = section.querySelector("input:checked, textarea:focus, input:focus, pre:focus")
+    || [...section.querySelectorAll("textarea")].some((area) => area.value !== area.defaultValue);
+  if (document.hidden || isAtWork) event.preventDefault();
+});
+
+document.addEventListener("toggle", (event) => {
+  if (!(event.target instanceof HTMLDetailsElement) || !event.target.id) return;
+  if (event.target.open) opened.add(event.target.id);
+  else opened.delete(event.target.id);
+}, true);
+
+// What was unfolded stays so when its section is renewed.
+document.addEventListener("htmx:afterSwap", () => {
+  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+});
+
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  const question = button?.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+  for (const area of event.target.querySelectorAll("textarea[data-json], textarea[data-json-if]")) {
+    const isJson = area.dataset.jsonIf === undefined || area.dataset.jsonIf === button?.value;
+    area.setCustomValidity(isJson && area.value.trim() ? problemOf(area.value) : "");
+    if (!area.reportValidity()) event.preventDefault();
+  }
+});
+
+document.addEventListener("input", (event) => {
+  if (event.target instanceof HTMLTextAreaElement) event.target.setCustomValidity("");
+});
+
+function problemOf(text) {
+  try {
+    JSON.parse(text);
+    return "";
+  } catch (error) {
+    return `This is no JSON: ${error.message}`;
+  }
+}
