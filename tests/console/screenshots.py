@@ -17,9 +17,7 @@ IMAGES: Final = Path(__file__).parent.parent.parent / "docs" / "images"
 # name of the image -> path, colours, width and height
 VIEWS: Final = {
     "console": ("order-17", "light", 1100, 760),
-    "console-dark": ("order-17", "dark", 1100, 760),
     "console-list": (None, "light", 1100, 620),
-    "console-phone": ("order-17", "light", 390, 844),
 }
 
 
