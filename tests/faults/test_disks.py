@@ -21,7 +21,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A small disk of its own."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], capture_output=True, check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], capture_output=True, check=False).returncode:
         pytest.skip("only root can mount a small disk")
     yield folder
     subprocess.run(["umount", folder], check=True)
@@ -31,7 +31,7 @@ def fill(disk: Path) -> Path:
     """The file that takes all the room there is."""
     ballast = disk / "ballast"
     with pytest.raises(OSError, match="No space left"):
-        ballast.write_bytes(b"\0" * 8 * 1024 * 1024)
+        ballast.write_bytes(b"\0" * 64 * 1024 * 1024)
     return ballast
 
 
