@@ -833,25 +833,14 @@ class DurableContext:
     ) -> str:
         """The id of the operation being called, checked against what is recorded under it."""
         operation_id = scope.next_operation_id() if key is None else self._unrecorded(scope, key)
-        record = self._engine.journal.operations.get(operation_id)
-        if self._engine.notes_new or (
-            record is not None
-            and not (
-                record.end_timestamp is not None
-                and record.name == name
-                and record.sub_type == sub_type
-                and record.type == operation_type
-                and record.parent_id == self._node.parent_id
-            )
-        ):
-            self._engine.recorded(
-                operation_id,
-                operation_type=operation_type,
-                sub_type=sub_type,
-                name=name,
-                parent_id=self._node.parent_id,
-                name_is_inferred=inferred,
-            )
+        self._engine.recorded(
+            operation_id,
+            operation_type=operation_type,
+            sub_type=sub_type,
+            name=name,
+            parent_id=self._node.parent_id,
+            name_is_inferred=inferred,
+        )
         return operation_id
 
     def _unrecorded(self, scope: Scope, key: str | None) -> str:

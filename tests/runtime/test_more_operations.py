@@ -524,6 +524,25 @@ def test_is_replaying_is_true_only_for_code_that_has_run_before() -> None:
     ]
 
 
+def test_a_cancelled_wait_is_not_ahead_for_ever() -> None:
+    seen: list[bool] = []
+
+    async def work() -> None: ...
+
+    async def handler(event: object, ctx: DurableContext) -> None:
+        long_wait = asyncio.create_task(ctx.wait(600))
+        await ctx.step(work)
+        long_wait.cancel()
+        await asyncio.wait([long_wait])
+        await ctx.step(work)
+        await ctx.wait(5)
+        seen.append(ctx.is_replaying)
+
+    run_handler(handler, warm=False, replays=False)
+
+    assert seen == [False]
+
+
 def test_the_other_errors_are_of_one_family() -> None:
     assert issubclass(WaitForConditionError, OperationError)
     assert issubclass(NoneSucceeded, OperationError)

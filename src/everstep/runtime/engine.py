@@ -61,9 +61,6 @@ class LiveOperation(Protocol):
 class Engine:
     """One execution, from its first invocation in this process until it ends or is dropped."""
 
-    notes_new = False
-    """Whether `recorded` is asked about every operation, also about those that are not and those that are as they were asked for."""
-
     def __init__(
         self,
         *,
@@ -203,7 +200,7 @@ class Engine:
     def recorded(
         self, operation_id: str, *, operation_type: str, sub_type: str, name: str | None, parent_id: str | None, name_is_inferred: bool
     ) -> Operation | None:
-        """The record of an operation that is being called, checked to be the one the handler asks for."""
+        """The record of an operation that is being called, checked to be the one the handler asks for; None if there is none."""
         record = self.journal.operations.get(operation_id)
         if record is not None:
             if record.status not in TERMINAL or record.status == "CANCELLED":

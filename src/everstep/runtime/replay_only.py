@@ -35,7 +35,6 @@ class Asked:
 class ReplayOnly(Engine):
     """See the module. passed: ids of the recorded operations that the handler asked for. asked: what is not recorded, in order."""
 
-    notes_new = True
     passed: set[str]
     asked: list[Asked]
 
