@@ -147,8 +147,7 @@ class DurableContext:
         timeout_s = None if timeout is None else positive_seconds("timeout", timeout)
         record = engine.journal.operations.get(operation_id)
         if record is not None and record.status in TERMINAL:
-            is_early = record.status == "SUCCEEDED" and semantics == "at_least_once"
-            return engine.called(operation_id, perform.recorded_step(engine, record, own_serdes, is_early=is_early))
+            return engine.called(operation_id, perform.recorded_step(engine, record, own_serdes, semantics))
         call = StepCall(
             operation_id,
             self._node.parent_id,
@@ -797,29 +796,25 @@ class DurableContext:
             task = asyncio.current_task()
         except RuntimeError:
             task = None
-        node = self._node
-        if type(task) is DurableTask and task.scope.node is node and node.outer is None and not self._engine.loop.is_closed():
-            return task.scope  # what the rest comes to, in the usual case
         if self._engine.loop.is_closed():
             self._engine.loop.end_if_closed()
             return Scope(self._node, self._node.prefix)
+        if isinstance(task, DurableTask) and task.scope.node is self._node:  # then it is a task of this engine's
+            if self._node.is_cancelled:
+                self._engine.refuse_cancelled()
+            return task.scope
         if not isinstance(task, DurableTask) or task.get_loop() is not self._engine.loop:
             raise UsageError(
                 "an operation was called outside the handler's own code: inside a step's body, in another thread or event loop, or in "
                 "a callback. Steps can't hold operations: call them from the handler, or make the step a child context."
             )
-        scope = task.scope
-        if scope.node is not self._node:
-            if self._node.is_cancelled or scope.node.is_cancelled:
-                self._engine.refuse_cancelled()
-                return scope
-            raise UsageError(
-                "an operation was called on another context than the one the code runs in: use the context that the child context's "
-                "or branch's function was given, and none of a context that has ended"
-            )
-        if self._node.is_cancelled:
+        if self._node.is_cancelled or task.scope.node.is_cancelled:
             self._engine.refuse_cancelled()
-        return scope
+            return task.scope
+        raise UsageError(
+            "an operation was called on another context than the one the code runs in: use the context that the child context's "
+            "or branch's function was given, and none of a context that has ended"
+        )
 
     def _on_context(self, body: Callable[..., Awaitable[object]], arguments: tuple[object, ...]) -> Body:
         """The body, to be run with a context made for its node. Raises UsageError if it is none."""

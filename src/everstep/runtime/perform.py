@@ -17,9 +17,10 @@ from everstep.errors import OperationError, StepError, UsageError, WaitForCondit
 from everstep.failures import restore
 from everstep.operations.callback import callback_failure, submitter_failure
 from everstep.operations.invoke import invoke_failure
+from everstep.operations.step import Semantics
 from everstep.polling import Poll, PollStrategy
 from everstep.protocol.limits import MAX_DELAY_S, MAX_NAME
-from everstep.protocol.shapes import CallbackOptions, Operation, OperationUpdate, WaitOptions
+from everstep.protocol.shapes import TERMINAL, CallbackOptions, Operation, OperationUpdate, WaitOptions
 from everstep.retry import Retry, RetryStrategy, next_delay
 from everstep.runtime.child import ContextCall, run_child
 from everstep.runtime.engine import Engine
@@ -54,9 +55,10 @@ class Callback(Generic[T]):
         return self.result().__await__()
 
 
-async def recorded_step(engine: Engine, record: Operation, serdes: Serdes[object], *, is_early: bool) -> object:
+async def recorded_step(engine: Engine, record: Operation, serdes: Serdes[object], semantics: Semantics) -> object:
     """A step whose end is recorded already: what a replay consists of."""
     engine.unawaited.pop(record.id, None)
+    is_early = record.status == "SUCCEEDED" and semantics == "at_least_once"
     if not engine.passes(record, is_early=is_early):
         await engine.outcome(record.id, None, is_early=is_early)
     return step_value(engine, record, serdes, StepError)
@@ -65,12 +67,10 @@ async def recorded_step(engine: Engine, record: Operation, serdes: Serdes[object
 async def step(engine: Engine, call: StepCall) -> object:
     engine.unawaited.pop(call.operation_id, None)
     recorded = engine.journal.operations.get(call.operation_id)
-    if recorded is not None and recorded.end_timestamp is not None:
-        is_early = recorded.status == "SUCCEEDED" and call.semantics == "at_least_once"
-        recorded = await engine.outcome(call.operation_id, None, is_early=is_early)
-    else:
-        live = LiveStep(engine, call, contextvars.copy_context())
-        recorded = await engine.outcome(call.operation_id, live.begin)
+    if recorded is not None and recorded.status in TERMINAL:
+        return await recorded_step(engine, recorded, call.serdes, call.semantics)
+    live = LiveStep(engine, call, contextvars.copy_context())
+    recorded = await engine.outcome(call.operation_id, live.begin)
     return step_value(engine, recorded, call.serdes, StepError)
 
 
