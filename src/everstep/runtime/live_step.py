@@ -123,7 +123,7 @@ class LiveStep:
             elif is_async:
                 coroutine = call.body(*self._arguments())
             elif not engine.may_block:
-                self._await(engine.host.run_in_executor(None, partial(self._context.run, call.body, *self._arguments())), in_thread=True)
+                self._await_thread(engine.host.run_in_executor(None, partial(self._context.run, call.body, *self._arguments())))
                 return
             else:
                 answer = self._context.run(call.body, *self._arguments())
@@ -136,13 +136,25 @@ class LiveStep:
             return
         self._await(spawn(engine.host, cast("Coroutine[object, object, object]", coroutine), self._context))
 
-    def _await(self, body: asyncio.Future[object], *, in_thread: bool = False) -> None:
+    def _await(self, body: asyncio.Future[object]) -> None:
         self._body = body
         if body.done():
             self._ended(body)
         else:
-            self._engine.running(body, in_thread=in_thread)
+            self._engine.running(body, in_thread=False)
             body.add_done_callback(self._ended)
+
+    def _await_thread(self, body: asyncio.Future[object]) -> None:
+        self._body = body
+        self._engine.running(body, in_thread=True)
+        body.add_done_callback(self._thread_ended)
+
+    def _thread_ended(self, body: asyncio.Future[object]) -> None:
+        if not self._stopped and not body.cancelled() and body.exception() is None and isawaitable(answer := body.result()):
+            self._await(spawn(self._engine.host, _awaited(answer), self._context))
+            self._engine.ended(body)
+        else:
+            self._ended(body)
 
     def _arguments(self) -> tuple[object, ...]:
         return self._call.arguments
@@ -193,11 +205,7 @@ class LiveStep:
         if error is not None:
             self._engine.fail(error)
             return
-        value = body.result()
-        if isawaitable(value):  # of a plain function that made it in its thread
-            self._await(spawn(self._engine.host, _awaited(value), self._context))
-        else:
-            self._settled(value)
+        self._settled(body.result())
 
     def _settled(self, value: object) -> None:
         """Send the body's result."""
