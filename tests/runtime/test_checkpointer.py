@@ -43,7 +43,7 @@ def update(operation_id: str) -> OperationUpdate:
     return OperationUpdate(id=operation_id, type="STEP", action="SUCCEED")
 
 
-async def _what_is_gathered_leaves_with_the_next_urgent_update() -> None:
+async def test_what_is_gathered_leaves_with_the_next_urgent_update() -> None:
     service = Service()
     sender = checkpointer(service)
 
@@ -59,7 +59,7 @@ async def _what_is_gathered_leaves_with_the_next_urgent_update() -> None:
     assert service.batches == [["1", "2", "3"]]
 
 
-async def _what_is_gathered_does_not_wait_for_ever() -> None:
+async def test_what_is_gathered_does_not_wait_for_ever() -> None:
     service = Service()
     sender = checkpointer(service)
 
@@ -70,7 +70,7 @@ async def _what_is_gathered_does_not_wait_for_ever() -> None:
     assert service.batches == [["1"]]
 
 
-async def _what_is_quiet_lingers_once_told_to() -> None:
+async def test_what_is_quiet_lingers_once_told_to() -> None:
     service = Service()
     sender = checkpointer(service)
 
@@ -81,7 +81,7 @@ async def _what_is_quiet_lingers_once_told_to() -> None:
     assert service.batches == [["1"]]
 
 
-async def _a_flush_sends_at_once_and_only_once() -> None:
+async def test_a_flush_sends_at_once_and_only_once() -> None:
     service = Service()
     sender = checkpointer(service)
 
@@ -92,19 +92,3 @@ async def _a_flush_sends_at_once_and_only_once() -> None:
         await asyncio.sleep(0)
 
     assert service.batches == [["1"]]
-
-
-def test_what_is_gathered_leaves_with_the_next_urgent_update() -> None:
-    asyncio.run(_what_is_gathered_leaves_with_the_next_urgent_update())
-
-
-def test_what_is_gathered_does_not_wait_for_ever() -> None:
-    asyncio.run(_what_is_gathered_does_not_wait_for_ever())
-
-
-def test_what_is_quiet_lingers_once_told_to() -> None:
-    asyncio.run(_what_is_quiet_lingers_once_told_to())
-
-
-def test_a_flush_sends_at_once_and_only_once() -> None:
-    asyncio.run(_a_flush_sends_at_once_and_only_once())
