@@ -9,23 +9,17 @@ from collections.abc import Generator
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.console.test_pages import HOSTILE, start, waiting
-from tests.console.visiting import page_of
-from tests.server.running import Running, declared, running, status_of, until
+from tests.console.functions import HOSTILE
+from tests.console.visiting import page_of, start, waiting
+from tests.server.running import Running, status_of, until
+
+pytest.importorskip("playwright", reason="playwright is not installed")
+from playwright.sync_api import Browser, Page, sync_playwright  # it may not be there
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here: apt-get install chromium")
-
-
-@pytest.fixture(scope="module")
-def server() -> Generator[Running]:
-    functions = [declared(name, handler=f"tests.server.functions:{name}") for name in ("approval", "sleeper", "quick")]
-    functions.append(declared("hostile", handler="tests.console.test_pages:hostile"))
-    with running(functions) as serving:
-        yield serving
 
 
 @pytest.fixture(scope="module")

@@ -2,65 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Generator
-from typing import Any
-
-import pytest
-
-from everstep import DurableContext, Retry, durable
 from everstep.server.access.keys import AccessKey
-from tests.console.visiting import Visitor, in_path, page_of
-from tests.server.running import Running, declared, events_of, payload_of, running, status_of, text_of, until
+from tests.console.functions import HOSTILE
+from tests.console.visiting import Visitor, ended, event_of, in_path, page_of, start, waiting
+from tests.server.running import Running, declared, payload_of, running, status_of
 
-HOSTILE = "<img src=x onerror=alert(1)>\"'&"
 OPERATOR = AccessKey(access_key_id="boss", secret_access_key="s" * 24, roles=["operator"])
 INVOKER = AccessKey(access_key_id="shop", secret_access_key="t" * 24, roles=["invoker"])
-
-
-@durable
-async def hostile(event: object, ctx: DurableContext) -> None:
-    async def fail() -> None:
-        raise ValueError(HOSTILE)
-
-    await ctx.step(hash, 1, name=HOSTILE)
-    await ctx.step(fail, name="fail", retry=Retry.none())
-
-
-@pytest.fixture(scope="module")
-def server() -> Generator[Running]:
-    names = ("order", "quick", "failing", "approval", "sleeper", "caller")
-    functions = [declared(name, handler=f"tests.server.functions:{name}") for name in names]
-    functions.append(declared("hostile", handler="tests.console.test_pages:hostile"))
-    functions.append(declared("plain", handler="tests.server.functions:plain"))
-    with running(functions) as serving:
-        yield serving
-
-
-@pytest.fixture
-def visitor(server: Running) -> Visitor:
-    return Visitor(server)
-
-
-def start(server: Running, function: str, payload: object = None, name: str | None = None) -> str:
-    named = {} if name is None else {"DurableExecutionName": name}
-    answer = server.client.invoke(FunctionName=f"{function}:$LATEST", InvocationType="Event", Payload=json.dumps(payload).encode(), **named)
-    return text_of(answer, "DurableExecutionArn")
-
-
-def ended(server: Running, arn: str) -> str:
-    until(lambda: status_of(server.client, arn) != "RUNNING", "the end")
-    return arn
-
-
-def waiting(server: Running, arn: str, event: str) -> str:
-    until(lambda: any(one["EventType"] == event for one in events_of(server.client, arn)), event)
-    return arn
-
-
-def event_of(server: Running, arn: str, kind: str) -> Any:
-    """The first event of the kind."""
-    return next(one for one in events_of(server.client, arn) if one["EventType"] == kind)
 
 
 def test_the_list_shows_executions_of_all_functions_and_finds_them_by_what_they_are(server: Running, visitor: Visitor) -> None:
@@ -183,17 +131,6 @@ def test_executions_are_paused_resumed_stopped_run_again_and_deleted(server: Run
     page = visitor.get(again.headers["location"].removeprefix("/console")).text
     assert "&#34;n&#34;: 1" in page
     assert visitor.post(f"/delete/{in_path(arn)}").headers["location"] == "/console/"
-
-
-def test_several_executions_are_stopped_at_once_and_what_could_not_be_is_said(server: Running, visitor: Visitor) -> None:
-    first, second = (waiting(server, start(server, "sleeper"), "InvocationCompleted") for _ in range(2))
-    over = "arn:aws:lambda:us-east-1:123456789012:function:sleeper:$LATEST/durable-execution/none/none"
-    visitor.get("/")
-
-    page = visitor.post("/stop", ("arn", first), ("arn", second), ("arn", over))
-
-    assert "2 of 3 stopped" in page.text
-    assert status_of(server.client, first) == status_of(server.client, second) == "STOPPED"
 
 
 def test_an_execution_is_started_from_its_functions_page(server: Running, visitor: Visitor) -> None:

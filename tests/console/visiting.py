@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from tests.server.running import Running
+from tests.server.running import Running, events_of, status_of, text_of, until
 
 
 class Seen(NamedTuple):
@@ -47,3 +48,24 @@ def page_of(arn: str) -> str:
 
 def in_path(arn: str) -> str:
     return quote(arn, safe="")
+
+
+def start(server: Running, function: str, payload: object = None, name: str | None = None) -> str:
+    named = {} if name is None else {"DurableExecutionName": name}
+    answer = server.client.invoke(FunctionName=f"{function}:$LATEST", InvocationType="Event", Payload=json.dumps(payload).encode(), **named)
+    return text_of(answer, "DurableExecutionArn")
+
+
+def ended(server: Running, arn: str) -> str:
+    until(lambda: status_of(server.client, arn) != "RUNNING", "the end")
+    return arn
+
+
+def waiting(server: Running, arn: str, event: str) -> str:
+    until(lambda: any(one["EventType"] == event for one in events_of(server.client, arn)), event)
+    return arn
+
+
+def event_of(server: Running, arn: str, kind: str) -> Any:
+    """The first event of the kind."""
+    return next(one for one in events_of(server.client, arn) if one["EventType"] == kind)

@@ -7,6 +7,7 @@ sessions   who is signed in, and which forms are ours
 timeline   an execution's history as a tree of operations with their spans
 figures    what many histories say of a function
 values     how times, payloads and statuses are written
-lists, executions, functions, actions   the pages, and what their forms do
+searches   what the list is searched for
+lists, executions, functions, actions, bulk, forks   the pages, and what their forms do
 app        all of it as an application
 """

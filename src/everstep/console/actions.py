@@ -13,7 +13,6 @@ from everstep.console.visits import Visit
 from everstep.protocol.shapes import ErrorObject
 from everstep.protocol.sigv4 import Credentials
 
-MOST_AT_ONCE: Final = 100
 BY_CONSOLE: Final = ErrorObject(error_type="StoppedByOperator", error_message="Stopped from the console")
 
 
@@ -22,20 +21,6 @@ async def stop(visit: Visit) -> Response:
     error = BY_CONSOLE if not message else ErrorObject(error_type=BY_CONSOLE.error_type, error_message=message)
     await visit.api.stop(visit.arn, error)
     return visit.to_execution(visit.arn)
-
-
-async def stop_many(visit: Visit) -> Response:
-    """The chosen ones; of those that cannot be stopped, it is said which and why."""
-    chosen = visit.form.get("arn", [])[:MOST_AT_ONCE]
-    refused: list[tuple[str, str]] = []
-    for arn in chosen:
-        try:
-            await visit.api.stop(arn, BY_CONSOLE)
-        except Refused as error:
-            if error.needs_sign_in:
-                raise
-            refused.append((arn, error.message))
-    return visit.page("stopped.html", chosen=len(chosen), refused=refused)
 
 
 async def pause(visit: Visit) -> Response:
@@ -68,10 +53,7 @@ async def start(visit: Visit) -> Response:
 
 async def run_again(visit: Visit) -> Response:
     """A new execution with the same input, of the same version."""
-    before = await visit.api.execution(visit.arn)
-    if before.input_payload is None:
-        return visit.problem(409, "No input", "The execution's input is not there any more, so it cannot be run again.")
-    return visit.to_execution(await visit.api.start(before.function, before.version, before.input_payload, ""))
+    return visit.to_execution(await visit.api.run_again(visit.arn))
 
 
 async def answer_callback(visit: Visit) -> Response:

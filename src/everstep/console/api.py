@@ -128,6 +128,10 @@ class AliasPage(Shape, frozen=True):
     aliases: Sequence[Alias] = ()
 
 
+class Forked(Shape, frozen=True):
+    durable_execution_arn: str
+
+
 class _Refusal(msgspec.Struct):
     message: str = msgspec.field(default="", name="message")
     capital: str = msgspec.field(default="", name="Message")
@@ -186,6 +190,20 @@ class Api:
         path = f"{_FUNCTIONS}/{uri_encode(function)}/invocations"
         answer = await self._ask("POST", path, asked, payload.encode(), headers)
         return str(answer.headers.get("x-amz-durable-execution-arn", ""))
+
+    async def run_again(self, arn: str) -> str:
+        """A new execution of the same version with the same input; its ARN."""
+        before = await self.execution(arn)
+        if before.input_payload is None:
+            raise Refused(409, "NoInput", "The execution's input is not there any more, so it cannot be run again.")
+        return await self.start(before.function, before.version, before.input_payload, "")
+
+    async def fork(self, arn: str, operation_id: str, name: str, result: str | None) -> str:
+        """The new execution's ARN. name: empty: one is made up. result: instead the operation succeeded with this text."""
+        asked = {"Operation": operation_id, "Name": name or None, "Result": result}
+        body = msgspec.json.encode({member: value for member, value in asked.items() if value is not None})
+        answer = await self._ask("POST", f"{_OWN}/durable-executions/{uri_encode(arn)}/fork", body=body)
+        return msgspec.json.decode(answer.content, type=Forked).durable_execution_arn
 
     # -- callbacks
 

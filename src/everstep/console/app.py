@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from everstep.console import actions, executions, functions, lists
+from everstep.console import actions, bulk, executions, forks, functions, lists
 from everstep.console.api import Api
 from everstep.console.sessions import Sessions
 from everstep.console.visits import Page, Reception, Visit
@@ -35,6 +35,7 @@ HEADERS: Final = {
 READ: Final[dict[str, Page]] = {
     "/": lists.executions,
     "/counts": lists.counts,
+    "/bulk/{verb}": bulk.matching,
     "/sign-in": actions.sign_in_page,
     "/functions": functions.functions,
     "/functions/{name}": functions.function,
@@ -42,10 +43,12 @@ READ: Final[dict[str, Page]] = {
     "/operations/{arn:path}": executions.operations,
     "/operation/{arn:path}": executions.operation,
     "/events/{arn:path}": executions.events,
+    "/fork/{arn:path}": forks.fork_page,
     "/executions/{arn:path}": executions.execution,
 }
 DONE: Final[dict[str, Page]] = {
-    "/stop": actions.stop_many,
+    "/bulk": bulk.act_on_chosen,
+    "/bulk/{verb}": bulk.act_on_matching,
     "/sign-in": actions.sign_in,
     "/sign-out": actions.sign_out,
     "/functions/{name}/start": actions.start,
@@ -54,6 +57,7 @@ DONE: Final[dict[str, Page]] = {
     "/resume/{arn:path}": actions.resume,
     "/delete/{arn:path}": actions.delete,
     "/again/{arn:path}": actions.run_again,
+    "/fork/{arn:path}": forks.fork,
     "/callback/{arn:path}": actions.answer_callback,
 }
 """What forms do, by POST."""

@@ -50,17 +50,21 @@ async def operations(visit: Visit) -> Response:
 
 async def operation(visit: Visit) -> Response:
     """The payloads, errors and events of one operation."""
-    wanted = visit.query("id")
+    events = await recorded(visit.api, visit.arn, visit.query("id"))
+    told = timeline(events).operations
+    return visit.page("_operation.html", operation=told[0] if told else None, events=[_shown(event) for event in events], arn=visit.arn)
+
+
+async def recorded(api: Api, arn: str, operation_id: str) -> list[Event]:
+    """The events of one operation, with their payloads."""
     events: list[Event] = []
     marker: str | None = None
     while True:
-        page = await visit.api.history(visit.arn, marker=marker, with_data=True)
-        events += [event for event in page.events if event.get("Id") == wanted]
+        page = await api.history(arn, marker=marker, with_data=True)
+        events += [event for event in page.events if event.get("Id") == operation_id]
         marker = page.next_marker
         if marker is None:
-            break
-    told = timeline(events).operations
-    return visit.page("_operation.html", operation=told[0] if told else None, events=[_shown(event) for event in events], arn=visit.arn)
+            return events
 
 
 async def events(visit: Visit) -> Response:

@@ -78,13 +78,22 @@ def _largest(seconds: float) -> str:
 
 def pretty(payload: str) -> str:
     """JSON with its structure laid open; any other text as it is."""
-    try:
-        text = json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        text = payload
+    text = _laid_open(payload)
     if len(text) > SHOWN_CHARS:
         return f"{text[:SHOWN_CHARS]}\n… {len(text) - SHOWN_CHARS:,} more characters are not shown"
     return text
+
+
+def editable(payload: str) -> str:
+    """The same to be edited: whole, however long it is."""
+    return _laid_open(payload)
+
+
+def _laid_open(payload: str) -> str:
+    try:
+        return json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return payload
 
 
 def json_problem(text: str) -> str | None:

@@ -1,4 +1,4 @@
-// What pages do beyond htmx: hold still while somebody is at work in them, ask before what can't be undone, say early what is no JSON.
+// What pages do beyond htmx: hold still while somebody is at work in them, ask before what can't be undone.
 "use strict";
 
 const opened = new Set();
@@ -24,26 +24,14 @@ document.addEventListener("htmx:afterSwap", () => {
   for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
 });
 
+// One box for all of the page.
+document.addEventListener("change", (event) => {
+  if (event.target.dataset?.chooses === undefined) return;
+  for (const box of document.getElementsByName(event.target.dataset.chooses)) box.checked = event.target.checked;
+});
+
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
   const question = button?.dataset.confirm;
-  if (question && !window.confirm(question)) event.preventDefault();
-  for (const area of event.target.querySelectorAll("textarea[data-json], textarea[data-json-if]")) {
-    const isJson = area.dataset.jsonIf === undefined || area.dataset.jsonIf === button?.value;
-    area.setCustomValidity(isJson && area.value.trim() ? problemOf(area.value) : "");
-    if (!area.reportValidity()) event.preventDefault();
-  }
+  if (question && !event.defaultPrevented && !window.confirm(question)) event.preventDefault();
 });
-
-document.addEventListener("input", (event) => {
-  if (event.target instanceof HTMLTextAreaElement) event.target.setCustomValidity("");
-});
-
-function problemOf(text) {
-  try {
-    JSON.parse(text);
-    return "";
-  } catch (error) {
-    return `This is no JSON: ${error.message}`;
-  }
-}
