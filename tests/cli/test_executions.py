@@ -130,6 +130,17 @@ def test_executions_are_listed_with_those_started_last_first(everstep: Command, 
     assert row.split()[:4] == ["SUCCEEDED", "quick", "listed", id_of(ended)[:8]]
 
 
+def test_executions_are_found_by_what_they_wait_for_and_what_they_failed_with(everstep: Command, waiting: str) -> None:
+    failed = everstep("start", "failing", "--wait").stdout.splitlines()[0]
+
+    assert waiting in {one["DurableExecutionArn"] for one in everstep.parsed("list", "--waiting", "approval")}
+    assert everstep.parsed("list", "--waiting", "approval", "--waiting-type", "wait") == []
+    row = next(line for line in everstep.fine("list", "approval", "--waiting-type", "callback").splitlines() if id_of(waiting)[:8] in line)
+    assert "Callback approval" in row
+    assert failed in {one["DurableExecutionArn"] for one in everstep.parsed("list", "failing", "--error-type", "ValueError")}
+    assert everstep.parsed("list", "quick", "--error-type", "ValueError") == []
+
+
 def test_a_history_can_be_estimated(everstep: Command, waiting: str, tmp_path: Path) -> None:
     assert "CallbackStarted approval" in everstep.fine("history", waiting)
     (tmp_path / "history.json").write_text(everstep.fine("history", waiting, "--json"))
@@ -180,6 +191,8 @@ def test_an_execution_is_paused_resumed_stopped_and_deleted(everstep: Command, s
         (("start", "quick", "--profile", "nobody"), 2, "the profile nobody cannot be used"),
         (("start",), 2, "Missing argument"),
         (("list", "--status", "gone"), 2, "there is no status 'gone'"),
+        (("list", "--waiting-type", "context"), 2, "they wait in STEP, WAIT, CALLBACK, CHAINED_INVOKE"),
+        (("list", "order:live", "--waiting", "approval"), 2, "say order without live"),
         (("list", "--since", "yesterday"), 2, "write 30m, 2h or 3d"),
         (("show", "zzzz"), 2, "say whose it is: --function"),
         (("show", "zzzz", "--function", "quick"), 2, "see `everstep list quick`"),

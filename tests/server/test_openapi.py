@@ -86,6 +86,7 @@ def test_what_operations_answer_is_what_is_described(server: Running) -> None:
     call("GetDurableExecution", DurableExecutionArn=arn)
     call("ResumeDurableExecution", DurableExecutionArn=arn, body={})
     call("ListExecutions", query="?MaxItems=1&Statuses=RUNNING&ErrorType=ValueError")
+    call("ListExecutions", query="?WaitingName=approval&WaitingType=CALLBACK")
     call("CountExecutions")
     call("ListDurableExecutionsByFunction", FunctionName="sleeper", query="?MaxItems=1&StartedAfter=2020-01-01T00:00:00Z")
     call("GetDurableExecutionHistory", DurableExecutionArn=arn, query="?MaxItems=1")

@@ -59,6 +59,17 @@ class Place:
 
 
 @contextmanager
+def of_our_own(what: str, place: Place) -> Generator[None]:
+    """Say so where AWS refuses what it has not. what: what only a server of one's own can do. Raises UsageError."""
+    try:
+        yield
+    except ServiceError as error:
+        if error.code in ("UnknownOperationException", "AccessDeniedException") and place.endpoint_url is None:
+            raise UsageError(f"AWS cannot {what}; everstep server can: --endpoint-url ({error})") from error
+        raise
+
+
+@contextmanager
 def failing_well(command: str) -> Generator[None]:
     """Say what went wrong in one line and exit, 2 for wrong use, 1 for what the service said."""
     try:

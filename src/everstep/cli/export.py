@@ -9,7 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
-from everstep.cli.list import statuses_of
+from everstep.cli.finding import statuses_of
 from everstep.errors import DurableError
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from everstep.cli.connecting import AsJson, EndpointUrl, Execution, Function, Place, Profile, Region
+from everstep.cli.connecting import AsJson, EndpointUrl, Execution, Function, Place, Profile, Region, of_our_own
 from everstep.cli.start import read_input
-from everstep.errors import ServiceError, UsageError
+from everstep.errors import UsageError
 
 if TYPE_CHECKING:
     from everstep.cli.following import Record
@@ -35,16 +35,13 @@ def fork(
     from everstep.cli import following, showing
     from everstep.cli.references import arn_of
 
-    with Place(endpoint_url, region, profile).api("fork") as api:
+    place = Place(endpoint_url, region, profile)
+    with place.api("fork") as api:
         result = None if edit_result is None else read_input(edit_result)
         arn = arn_of(api, execution, function)
         target = operation_of(following.record_of(api, arn), operation)
-        try:
+        with of_our_own("fork executions", place):
             forked = api.fork(arn, target, name=name, result=result)
-        except ServiceError as error:
-            if error.code in ("UnknownOperationException", "AccessDeniedException") and endpoint_url is None:
-                raise UsageError(f"AWS cannot fork executions; everstep server can: --endpoint-url ({error})") from error
-            raise
         if json:
             showing.print_json_line({"DurableExecutionArn": forked})
         else:

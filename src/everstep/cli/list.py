@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import heapq
-import re
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Final, cast, get_args
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from everstep.cli.connecting import AsJson, EndpointUrl, Place, Profile, Region
-from everstep.errors import UsageError
+from everstep.cli.finding import ErrorType, Name, Since, Sought, Status, Until, WaitingFor, WaitingType, started_ms
 
 if TYPE_CHECKING:
-    from everstep.client.executions import ExecutionsApi, JsonObject
-    from everstep.protocol.shapes import ExecutionStatus
-
-_UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+    from everstep.client.executions import JsonObject
 
 
 def list_executions(
     function: Annotated[str | None, typer.Argument(help="NAME, NAME:QUALIFIER or an ARN; without, all durable functions.")] = None,
-    status: Annotated[list[str] | None, typer.Option(help="Can be repeated.")] = None,
-    name: Annotated[str | None, typer.Option(help="The execution's.")] = None,
-    since: Annotated[str | None, typer.Option(help="Started after: 2h, 3d, or a date and time, UTC unless it has an offset.")] = None,
-    until: Annotated[str | None, typer.Option(help="Started before: the same.")] = None,
+    status: Status = None,
+    name: Name = None,
+    since: Since = None,
+    until: Until = None,
+    error_type: ErrorType = None,
+    waiting: WaitingFor = None,
+    waiting_type: WaitingType = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at the most, those started last first.")] = 20,
     json: AsJson = False,
     endpoint_url: EndpointUrl = None,
@@ -36,12 +31,21 @@ def list_executions(
 ) -> None:
     """List executions, those started last first."""
     from everstep.cli import showing
+    from everstep.client.executions import PAGE
 
-    with Place(endpoint_url, region, profile).api("list") as api:
-        statuses = statuses_of(status or [])
-        after, before = moment(since), moment(until)
-        functions = [function] if function is not None else list(api.durable_functions())
-        found = list(islice(_executions(api, functions, statuses, name, after, before, limit), limit))
+    sought = Sought(
+        function=function,
+        status=status or (),
+        name=name,
+        since=since,
+        until=until,
+        error_type=error_type,
+        waiting=waiting,
+        waiting_type=waiting_type,
+    )
+    place = Place(endpoint_url, region, profile)
+    with place.api("list") as api:
+        found = list(islice(sought.found(api, place, page=min(limit, PAGE)), limit))
     if json:
         showing.print_json(found)
     elif found:
@@ -50,74 +54,53 @@ def list_executions(
         typer.echo("no executions", err=True)
 
 
-def statuses_of(given: list[str]) -> list[ExecutionStatus]:
-    """Raises UsageError."""
-    from everstep.protocol.shapes import ExecutionStatus
-
-    known = get_args(ExecutionStatus)
-    wrong = next((one for one in given if one.upper() not in known), None)
-    if wrong is not None:
-        raise UsageError(f"there is no status {wrong!r}; there are {', '.join(known)}")
-    return [cast("ExecutionStatus", one.upper()) for one in given]
-
-
-def moment(given: str | None) -> datetime | None:
-    """A date and time, or how long ago it was. Raises UsageError."""
-    if given is None:
-        return None
-    ago = re.fullmatch(r"(\d+)([smhdw])", given)
-    if ago is not None:
-        return datetime.fromtimestamp(time.time(), UTC) - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
-    try:
-        at = datetime.fromisoformat(given)
-    except ValueError:
-        raise UsageError(f"{given!r} is no time: write 30m, 2h or 3d for that long ago, or 2026-05-04T12:00") from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-def _executions(
-    api: ExecutionsApi,
-    functions: list[str],
-    statuses: list[ExecutionStatus],
-    name: str | None,
-    after: datetime | None,
-    before: datetime | None,
-    limit: int,
-) -> Iterator[JsonObject]:
-    """Of all functions and statuses together, those started last first. One status at a time is asked for, as AWS answers no more."""
-    from everstep.client.executions import PAGE
-
-    page = min(limit, PAGE)
-    asked: list[list[ExecutionStatus]] = [[one] for one in statuses] or [[]]
-    streams = [
-        api.list(function, statuses=one, name=name, started_after=after, started_before=before, page=page)
-        for function in functions
-        for one in asked
-    ]
-    return heapq.merge(*streams, key=_started_ms, reverse=True)
-
-
-def _started_ms(summary: JsonObject) -> int:
-    from everstep.histories.events import moment_ms
-
-    return moment_ms(summary["StartTimestamp"])
-
-
 def _print_table(found: list[JsonObject]) -> None:
     from rich import box
     from rich.table import Table
 
     from everstep.cli import showing
+
+    rows = [_cells(one) for one in found]
+    headings = [heading for heading in rows[0] if any(row[heading] for row in rows)]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading not in ("NAME", "WAITS IN", "ERROR"), overflow="fold")
+    for row in rows:
+        table.add_row(*(showing.status(row[heading]) if heading == "STATUS" else row[heading] for heading in headings))
+    showing.console().print(table)
+
+
+def _cells(one: JsonObject) -> dict[str, str]:
+    """What the table says of an execution, by heading."""
+    from everstep.cli import showing
     from everstep.histories.events import moment_ms
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("STATUS", "FUNCTION", "NAME", "ID", "STARTED", "TOOK"):
-        table.add_column(heading, no_wrap=heading != "NAME", overflow="fold")
-    for one in found:
-        began, ended = _started_ms(one), one.get("EndTimestamp")
-        took = "" if ended is None else showing.span((moment_ms(ended) - began) / 1000)
-        arn = str(one["DurableExecutionArn"])
-        function = arn.partition("/durable-execution/")[0].partition(":function:")[2].removesuffix(":$LATEST")
-        cells = (function, str(one["DurableExecutionName"]), arn.rpartition("/")[2][:8], showing.ago(began), took)
-        table.add_row(showing.status(str(one["Status"])), *cells)
-    showing.console().print(table)
+    began, ended = started_ms(one), one.get("EndTimestamp")
+    arn = str(one["DurableExecutionArn"])
+    cells = {
+        "STATUS": str(one["Status"]),
+        "FUNCTION": arn.partition("/durable-execution/")[0].partition(":function:")[2].removesuffix(":$LATEST"),
+        "NAME": str(one["DurableExecutionName"]),
+        "ID": arn.rpartition("/")[2][:8],
+    }
+    waits = cast("JsonObject | None", one.get("WaitingOperation"))
+    if waits is not None:
+        due = waits.get("DueTimestamp")
+        return cells | {
+            "WAITS IN": _operation(waits),
+            "SINCE": showing.ago(moment_ms(waits["StartTimestamp"])),
+            "UNTIL": "" if due is None else showing.ago(moment_ms(due)),
+        }
+    return cells | {
+        "STARTED": showing.ago(began),
+        "TOOK": "" if ended is None else showing.span((moment_ms(ended) - began) / 1000),
+        "ERROR": str(one.get("ErrorType") or ""),
+    }
+
+
+def _operation(waits: JsonObject) -> str:
+    """What a wait_for_callback calls its callback is told by the name that the user gave."""
+    from everstep.testing.answers import OF_WAIT_FOR_CALLBACK
+
+    name = str(waits.get("Name") or "").removesuffix(OF_WAIT_FOR_CALLBACK)
+    return f"{waits.get('SubType') or waits['Type']} {name}".strip()

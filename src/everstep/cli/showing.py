@@ -32,12 +32,15 @@ STYLES: Final = {
     "READY": "cyan",
     "DELETING": "dim",
 }
+_AS_WIDE_AS_NEEDED: Final = 10_000
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
 
 def console() -> Console:
-    """The terminal, or whatever stands in its place. What is piped is not wrapped."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), markup=False)
+    """The terminal, or whatever stands in its place. What is piped is not wrapped, and a table is as wide as it needs to be."""
+    if sys.stdout.isatty():
+        return Console(highlight=False, markup=False)
+    return Console(highlight=False, markup=False, soft_wrap=True, width=_AS_WIDE_AS_NEEDED)
 
 
 def tree(lines: Iterable[Line]) -> Text:

@@ -29,6 +29,7 @@ PAGE: Final = 1_000
 _FUNCTIONS_PAGE: Final = 50
 """The most that ListFunctions answers with. Source: API model."""
 _EXECUTIONS: Final = "/2025-12-01/durable-executions"
+_OWN: Final = "/everstep/2026-11-01"
 _CALLBACKS: Final = "/2025-12-01/durable-execution-callbacks"
 _ARN_HEADER: Final = "x-amz-durable-execution-arn"
 
@@ -113,15 +114,37 @@ class ExecutionsApi:
         """Executions of a function, those started last first. function: name, NAME:QUALIFIER or ARN. page: how many at once."""
         reference, qualifier = split_qualifier(function)
         path = f"/2025-12-01/functions/{uri_encode(reference)}/durable-executions"
-        asked: list[tuple[str, str]] = [("Statuses", status) for status in statuses]
-        if qualifier is not None:
-            asked.append(("Qualifier", qualifier))
-        if name is not None:
-            asked.append(("DurableExecutionName", name))
-        for member, moment in (("StartedAfter", started_after), ("StartedBefore", started_before)):
-            if moment is not None:
-                asked.append((member, moment.isoformat()))
+        asked = _asked(statuses, Qualifier=qualifier, DurableExecutionName=name, StartedAfter=started_after, StartedBefore=started_before)
         return self._pages(path, asked, "DurableExecutions", page)
+
+    def search(
+        self,
+        *,
+        function: str | None = None,
+        statuses: Sequence[ExecutionStatus] = (),
+        name: str | None = None,
+        error_type: str | None = None,
+        waiting_name: str | None = None,
+        waiting_type: str | None = None,
+        started_after: datetime | None = None,
+        started_before: datetime | None = None,
+        page: int = PAGE,
+    ) -> Iterator[JsonObject]:
+        """Executions of any function, those started last first. Our own service has that, AWS's has not.
+
+        function: its name. error_type: those that failed so. waiting_name, waiting_type: those that wait in such an operation.
+        """
+        asked = _asked(
+            statuses,
+            FunctionName=function,
+            DurableExecutionName=name,
+            ErrorType=error_type,
+            WaitingName=waiting_name,
+            WaitingType=waiting_type,
+            StartedAfter=started_after,
+            StartedBefore=started_before,
+        )
+        return self._pages(f"{_OWN}/executions", asked, "Executions", page)
 
     def durable_functions(self) -> Iterator[str]:
         """The names of the functions that are durable."""
@@ -159,7 +182,7 @@ class ExecutionsApi:
         """
         asked = {"Operation": operation, "Name": name, "Result": result}
         body = msgspec.json.encode({member: value for member, value in asked.items() if value is not None})
-        answer = self._json(rest.Request("POST", f"/everstep/2026-11-01/durable-executions/{uri_encode(arn)}/fork", body=body))
+        answer = self._json(rest.Request("POST", f"{_OWN}/durable-executions/{uri_encode(arn)}/fork", body=body))
         return str(answer["DurableExecutionArn"])
 
     def _ask_to(self, verb: str, arn: str, members: JsonObject) -> None:
@@ -180,6 +203,15 @@ class ExecutionsApi:
 
     def _json(self, request: rest.Request) -> JsonObject:
         return msgspec.json.decode(self._client.ask(request).body, type=dict[str, object])
+
+
+def _asked(statuses: Sequence[ExecutionStatus], **members: str | datetime | None) -> list[tuple[str, str]]:
+    """The parameters of a listing, those that are asked for."""
+    asked: list[tuple[str, str]] = [("Statuses", status) for status in statuses]
+    for member, value in members.items():
+        if value is not None:
+            asked.append((member, value if isinstance(value, str) else value.isoformat()))
+    return asked
 
 
 def split_qualifier(function: str) -> tuple[str, str | None]:

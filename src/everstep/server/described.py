@@ -40,6 +40,7 @@ from everstep.service.machine.validation import (
     MAX_TRACE_HEADER,
     TOKEN_PATTERN,
 )
+from everstep.service.machine.waiting import WaitingType
 
 
 def whole(pattern: re.Pattern[str]) -> str:
@@ -137,6 +138,8 @@ OPERATIONS: Final[Mapping[str, Described]] = {
             Parameter("DurableExecutionName", "query", ExecutionName),
             Parameter("Statuses", "query", Annotated[list[ExecutionStatus], Meta(max_length=MAX_STATUSES)]),
             Parameter("ErrorType", "query", str),
+            Parameter("WaitingName", "query", Annotated[str, Meta(pattern=whole(NAME_PATTERN))]),
+            Parameter("WaitingType", "query", WaitingType),
             Parameter("StartedAfter", "query", Moment),
             Parameter("StartedBefore", "query", Moment),
             _REVERSE,

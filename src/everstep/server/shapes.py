@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
 from everstep.protocol.shapes import ErrorObject, ExecutionStatus, Operation, OperationUpdate, Shape
+from everstep.service.machine.waiting import WaitingType
 
 
 class DurableConfig(Shape, frozen=True, omit_defaults=False):
@@ -89,10 +90,22 @@ class ExecutionSummary(Shape, frozen=True):
     end_timestamp: float | None = None
 
 
+class WaitingOperation(Shape, frozen=True):
+    """What an execution waits for. DueTimestamp: when the service moves it on by itself; absent if only others can."""
+
+    id: str
+    type: WaitingType
+    start_timestamp: float
+    sub_type: str | None = None
+    name: str | None = None
+    due_timestamp: float | None = None
+
+
 class FoundExecution(ExecutionSummary, frozen=True):
-    """An execution in a listing of all functions. error_type: why it failed."""
+    """An execution in a listing of all functions. ErrorType: why it failed. WaitingOperation: the one that was searched for."""
 
     error_type: str | None = None
+    waiting_operation: WaitingOperation | None = None
 
 
 class FoundPage(Shape, frozen=True):

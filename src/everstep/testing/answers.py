@@ -16,7 +16,7 @@ from everstep.protocol.shapes import ErrorObject, Operation
 from everstep.serdes import serdes_for
 from everstep.service.machine.model import Outcome
 
-_OF_WAIT_FOR_CALLBACK: Final = " create callback id"
+OF_WAIT_FOR_CALLBACK: Final = " create callback id"
 """What `wait_for_callback` adds to its name for the callback inside it. Source: the official SDKs."""
 
 
@@ -79,7 +79,7 @@ class OpenCallback:
 
 def name_of(callback: Operation) -> str:
     """The name that the handler gave."""
-    return (callback.name or "").removesuffix(_OF_WAIT_FOR_CALLBACK)
+    return (callback.name or "").removesuffix(OF_WAIT_FOR_CALLBACK)
 
 
 def unanswered(names: list[str], answers: Mapping[str, object]) -> UsageError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -17,9 +18,12 @@ from everstep.protocol.shapes import (
     ExecutionDetails,
     ExecutionStatus,
     Operation,
+    OperationStatus,
+    OperationType,
     WaitDetails,
 )
 from everstep.service.machine.model import Event, Execution, Invocation, Record
+from everstep.service.machine.waiting import Waiting
 from everstep.service.stores.api import Due, Filter, Position, Write
 
 
@@ -306,6 +310,49 @@ async def test_a_listed_execution_shows_its_newest_state(opening: Opening) -> No
 
         assert await store.executions(Filter(statuses=["RUNNING"]), limit=9) == []
         assert await store.executions(Filter(statuses=["PAUSED"]), limit=9) == [execution(revision=2, status="PAUSED")]
+
+
+# Waiting
+
+
+def waits(identity: str, *operations: Operation) -> Write:
+    return Write(
+        execution=execution(identity),
+        records=[Record(operation=operation, order=order, revision=1, due_at=NOON) for order, operation in enumerate(operations, start=1)],
+    )
+
+
+def operation(identity: str, kind: OperationType, status: OperationStatus, name: str | None = None, parent: str | None = None) -> Operation:
+    return Operation(id=hashed(identity), type=kind, status=status, name=name, parent_id=None if parent is None else hashed(parent))
+
+
+async def test_executions_are_found_by_what_they_wait_for(opening: Opening) -> None:
+    approval = operation("1", "CONTEXT", "STARTED", "approval"), operation("2", "CALLBACK", "STARTED", None, "1")
+    writes = [
+        waits("callback", operation("0", "STEP", "SUCCEEDED", "approval"), *approval),
+        waits("wait", operation("0", "STEP", "STARTED", "approval"), operation("1", "WAIT", "STARTED", "cool down")),
+        waits("retry", operation("0", "WAIT", "SUCCEEDED", "approval"), operation("1", "STEP", "PENDING", "approval")),
+        waits("answered", replace(approval[0], status="SUCCEEDED"), replace(approval[1], status="TIMED_OUT")),
+        waits("left behind", replace(approval[0], status="SUCCEEDED"), approval[1]),
+        waits("invoke", operation("1", "CHAINED_INVOKE", "STARTED", "é" * 100)),
+    ]
+    everything = [write.execution.id for write in writes]
+
+    async with opening() as store:
+        await store.commit(writes)
+
+        async def found(**what: Any) -> dict[str, str]:
+            records = await store.waiting([*everything, "unknown"], Waiting(**what))
+            return {identity: record.operation.id for identity, record in records.items()}
+
+        assert await found() == {"callback": hashed("2"), "wait": hashed("1"), "retry": hashed("1"), "invoke": hashed("1")}
+        assert await found(name="approval") == {"callback": hashed("2"), "retry": hashed("1")}
+        assert await found(name="approval", type="STEP") == {"retry": hashed("1")}
+        assert await found(type="WAIT") == {"wait": hashed("1")}
+        assert await found(name="é" * 100) == {"invoke": hashed("1")}
+        assert await found(name="appr") == {}
+        assert await store.waiting(["wait"], Waiting()) == {"wait": writes[1].records[1]}
+        assert await store.waiting([], Waiting()) == {}
 
 
 # Due times

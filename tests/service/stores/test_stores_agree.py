@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
 from tests.service.postgres import Server
-from tests.service.stores.rows import execution, step
+from tests.service.stores.rows import execution, hashed, step
 
 from everstep.protocol.shapes import ExecutionStatus
-from everstep.service.machine.model import Event
+from everstep.service.machine.model import Event, Record
+from everstep.service.machine.waiting import Waiting
 from everstep.service.stores.api import Due, Filter, Position, Store, Write
 from everstep.service.stores.memory import MemoryStore
 from everstep.service.stores.sqlite import SqliteStore
@@ -30,6 +31,8 @@ LIMITS = st.integers(1, 4)
 STATUSES: st.SearchStrategy[ExecutionStatus] = st.sampled_from(["RUNNING", "PAUSED", "FAILED"])
 NEXT = 0
 """In place of a revision: the one that follows, as far as the answers so far tell."""
+NAMES = st.none() | st.sampled_from(["charge", "ship"])
+CONTEXTS = [("CONTEXT", "STARTED"), ("CONTEXT", "SUCCEEDED")]
 TEXTS = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
 
 
@@ -60,6 +63,13 @@ class Reopen(Struct):
 Command: TypeAlias = Commit | Ask | Delete | Reopen
 
 
+def as_drawn(draw: st.DrawFn, record: Record) -> Record:
+    """It may be something else than a step, stand somewhere else and within another."""
+    kind, status = draw(st.sampled_from([("STEP", record.operation.status), ("STEP", "PENDING"), ("WAIT", "STARTED"), *CONTEXTS]))
+    parent_id = draw(st.none() | st.integers(0, record.order - 1).map(lambda order: hashed(str(order))))
+    return replace(record, operation=replace(record.operation, type=kind, status=status, name=draw(NAMES), parent_id=parent_id))
+
+
 @st.composite
 def writes(draw: st.DrawFn) -> Write:
     identity, revision = draw(IDS), draw(st.just(NEXT) | st.integers(1, 4))
@@ -77,7 +87,8 @@ def writes(draw: st.DrawFn) -> Write:
             due_at=draw(st.none() | TIMES),
         ),
         records=[
-            step(order, revision=revision, result=draw(TEXTS)) for order in draw(st.lists(st.integers(1, 80), max_size=3, unique=True))
+            as_drawn(draw, step(order, revision=revision, result=draw(TEXTS)))
+            for order in draw(st.lists(st.integers(1, 80), max_size=3, unique=True))
         ],
         events=[Event(event_id=number, type="StepStarted", timestamp=number, order=1) for number in range(events)],
     )
@@ -88,7 +99,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(Commit, st.lists(writes(), max_size=5)),
     st.builds(
         Ask,
-        st.sampled_from(["load", "find", "executions", "events", "due", "to_recover"]),
+        st.sampled_from(["load", "find", "executions", "events", "due", "to_recover", "waiting"]),
         IDS,
         FUNCTIONS,
         st.builds(
@@ -159,13 +170,16 @@ async def answer(store: Store, command: Command, revisions: dict[str, int]) -> o
         case Ask("due", _, _, _, limit, reverse, after):
             place = None if after is None else Due(after % 6, 2**62 if reverse else 0, "")
             return [(due.at, due.id) for due in await store.due(after=place, limit=limit)]
+        case Ask("waiting", identity, _, _, limit, reverse, _):
+            what = Waiting(name=(None, "charge", "ship")[limit % 3], type="WAIT" if reverse else None)
+            return await store.waiting([identity, "a", "b"], what)
         case _:
             return list(await store.to_recover())
 
 
 EVERYTHING: Sequence[Command] = [
     Ask(question, identity, "order", Filter(), 99, False, None)
-    for question in ("load", "find", "executions", "events", "due", "to_recover")
+    for question in ("load", "find", "executions", "events", "due", "to_recover", "waiting")
     for identity in "abcd"
 ]
 

@@ -6,7 +6,7 @@ because the row had moved on. A store decides nothing else: no clock, no state m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ from msgspec import Struct
 from everstep.errors import ServiceError
 from everstep.protocol.shapes import ExecutionStatus
 from everstep.service.machine.model import Event, Execution, Notice, Record
+from everstep.service.machine.waiting import Waiting
 from everstep.service.stores.outbox import Outbox
 
 
@@ -110,6 +111,13 @@ class Store(Protocol):
         self, where: Filter, *, limit: int, oldest_first: bool = False, after: Position | None = None
     ) -> Sequence[Execution]:
         """Up to `limit` executions by position, newest first by default, without input and result. after: the last one already seen."""
+        ...
+
+    async def waiting(self, execution_ids: Sequence[str], what: Waiting) -> Mapping[str, Record]:
+        """Of these executions those that wait so, each with the operation that is meant and began first.
+
+        It takes a look at all operations of all of them. Unknown ids are passed over.
+        """
         ...
 
     async def events(self, execution_id: str, *, limit: int, newest_first: bool = False, after: int | None = None) -> Sequence[Event]:

@@ -116,7 +116,7 @@ def inspected(stored: StoredExecution, now: int) -> Inspected:
             found.append(Finding("rows", f"its column {column} is {value!r}, its body says {said!r}"))
     records: list[Record] = []
     for order, body in stored.operations:
-        of_this = decoded(f"operation {order}", partial(decode_records, 1, body, execution)) or ()
+        of_this = decoded(f"operation {order}", partial(decode_records, 1, body, execution.input)) or ()
         found += [Finding("rows", f"the row of operation {order} holds operation {one.order}") for one in of_this if one.order != order]
         records += of_this
     events: list[Event] = []

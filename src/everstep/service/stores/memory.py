@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from everstep.protocol.shapes import ExecutionStatus
 from everstep.service.machine.model import OPEN, Event, Execution, Notice, Record
 from everstep.service.machine.upkeep import needs_recovery
+from everstep.service.machine.waiting import Waiting, longest_waiting
 from everstep.service.stores.api import Due, Filter, Position, Snapshot, Tally, Write
 from everstep.service.stores.outbox import Backlog, Later, Owed
 
@@ -143,6 +144,11 @@ class MemoryStore:
         if after is not None:
             found = [one for one in found if (_position(one) > after if oldest_first else _position(one) < after)]
         return [replace(execution, input=None, result=None) for execution in found[:limit]]
+
+    async def waiting(self, execution_ids: Sequence[str], what: Waiting) -> Mapping[str, Record]:
+        rows = (self._rows.get(execution_id) for execution_id in execution_ids)
+        found = ((row.execution.id, longest_waiting(row.records.values(), what)) for row in rows if row is not None)
+        return {execution_id: record for execution_id, record in found if record is not None}
 
     async def events(self, execution_id: str, *, limit: int, newest_first: bool = False, after: int | None = None) -> Sequence[Event]:
         row = self._rows.get(execution_id)

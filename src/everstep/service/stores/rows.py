@@ -10,12 +10,15 @@ anew with every checkpoint, and its EXECUTION operation does not repeat the inpu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
+from everstep.protocol.lifecycle import SERVICE_MOVES
 from everstep.protocol.shapes import (
     CallbackDetails,
     ChainedInvokeDetails,
@@ -28,6 +31,7 @@ from everstep.protocol.shapes import (
     WaitDetails,
 )
 from everstep.service.machine.model import CallbackTimers, ChainedCall, Event, Execution, Record
+from everstep.service.machine.waiting import Waiting, longest_waiting
 
 PackedId: TypeAlias = bytes
 """An id of 64 hexadecimal digits as its 32 bytes; any other as text, never 32 bytes long: a NUL is added then."""
@@ -110,11 +114,12 @@ def encode_record(record: Record) -> bytes:
     )
 
 
-def decode_records(count: int, bodies: bytes, execution: Execution) -> list[Record]:
-    return [_record(row, execution) for row in _records.decode(_joined(count, bodies))]
+def decode_records(count: int, bodies: bytes, input_payload: str | None) -> list[Record]:
+    """input_payload: the execution's, of which its EXECUTION operation says it again."""
+    return [_record(row, input_payload) for row in _records.decode(_joined(count, bodies))]
 
 
-def _record(row: _RecordRow, execution: Execution) -> Record:
+def _record(row: _RecordRow, input_payload: str | None) -> Record:
     operation = Operation(
         id=_unpacked(row.id),
         type=row.type,
@@ -124,7 +129,7 @@ def _record(row: _RecordRow, execution: Execution) -> Record:
         parent_id=None if row.parent_id is None else _unpacked(row.parent_id),
         name=row.name,
         sub_type=row.sub_type,
-        execution_details=ExecutionDetails(input_payload=execution.input) if row.type == "EXECUTION" else None,
+        execution_details=ExecutionDetails(input_payload=input_payload) if row.type == "EXECUTION" else None,
         context_details=row.context,
         step_details=row.step,
         wait_details=row.wait,
@@ -132,6 +137,31 @@ def _record(row: _RecordRow, execution: Execution) -> Record:
         chained_invoke_details=row.chained_invoke,
     )
     return Record(operation=operation, order=row.order, revision=row.revision, due_at=row.due_at, kept=row.kept)
+
+
+MARK_WITHIN: Final = 128
+"""Of an operation's body, its mark ends within so many bytes: before it are three numbers and an id at the most."""
+
+
+def marks_of_unended() -> Iterator[bytes]:
+    """What stands in the body of an operation that waits, or is a context that goes on: one of these.
+
+    So a database can leave out nearly all others without decoding them. They may stand in others as well, as a part of their id.
+    """
+    for kind, status in (*SERVICE_MOVES, ("CONTEXT", "STARTED")):
+        yield _encode(kind) + _encode(status)
+
+
+def mark_of_name(name: str | None) -> bytes:
+    """What stands in the body of an operation of that name, maybe in others as well; in all if there is none."""
+    return b"" if name is None else _encode(name)
+
+
+def longest_waiting_of_each(ids: Sequence[str], bodies: bytes, what: Waiting) -> Mapping[str, Record]:
+    """As a store's `waiting` answers. ids: of the execution that each of the operations' bodies belongs to, those of one together."""
+    records = zip(ids, decode_records(len(ids), bodies, None), strict=True)
+    each = ((execution, longest_waiting((record for _, record in its), what)) for execution, its in groupby(records, itemgetter(0)))
+    return {execution: record for execution, record in each if record is not None}
 
 
 def encode_event(event: Event) -> bytes:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from psycopg import DataError
 from psycopg.rows import TupleRow
 
-from everstep.service.machine.model import OPEN, Event, Execution
+from everstep.service.machine.model import OPEN, Event, Execution, Record
+from everstep.service.machine.waiting import Waiting
 from everstep.service.stores.api import Due, Filter, Position, Snapshot, Tally
 from everstep.service.stores.postgres.connections import Connections
-from everstep.service.stores.rows import decode_events, decode_execution, decode_executions, decode_records
+from everstep.service.stores.rows import (
+    MARK_WITHIN,
+    decode_events,
+    decode_execution,
+    decode_executions,
+    decode_records,
+    longest_waiting_of_each,
+    mark_of_name,
+    marks_of_unended,
+)
 
 EXECUTION: Final = """SELECT e.body, i.body, r.body FROM executions e
 LEFT JOIN payloads i ON i.execution = e.number AND NOT i.is_result
@@ -36,7 +46,7 @@ class Reader:
             return None
         [(body, input_payload, result, count, bodies)] = rows
         execution = _execution(body, input_payload, result)
-        return Snapshot(execution=execution, records=decode_records(count, bodies or b"", execution))
+        return Snapshot(execution=execution, records=decode_records(count, bodies or b"", execution.input))
 
     async def revision(self, execution_id: str) -> int | None:
         rows = await self._rows("SELECT revision FROM executions WHERE id = %b", execution_id)
@@ -75,6 +85,19 @@ class Reader:
             limit,
         )
         return decode_executions(len(rows), b"".join(body for (body,) in rows))
+
+    async def waiting(self, execution_ids: Sequence[str], what: Waiting) -> Mapping[str, Record]:
+        marks = list(marks_of_unended())
+        is_unended = " OR ".join([f"position(%b IN substring(o.body FOR {MARK_WITHIN})) > 0"] * len(marks))
+        rows = await self._rows(
+            "SELECT id, o.body FROM executions JOIN operations o ON execution = number "
+            "WHERE id = ANY(%b) AND EXISTS (SELECT FROM operations n WHERE n.execution = number AND position(%b IN n.body) > 0) "
+            f"AND ({is_unended}) ORDER BY number, ord",
+            list(execution_ids),
+            mark_of_name(what.name),
+            *marks,
+        )
+        return longest_waiting_of_each([execution_id for execution_id, _ in rows], b"".join(body for _, body in rows), what)
 
     async def events(self, execution_id: str, *, limit: int, newest_first: bool, after: int | None) -> Sequence[Event]:
         # A row holds one event or more, so `limit` rows hold enough; the first one may begin before what is asked for.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from everstep.errors import UsageError
-from everstep.service.machine.model import Event, Execution
+from everstep.service.machine.model import Event, Execution, Record
+from everstep.service.machine.waiting import Waiting
 from everstep.service.stores.api import Due, Filter, Position, Snapshot, StoreError, Tally, Write
 from everstep.service.stores.inspection import Inspection
 from everstep.service.stores.postgres.connections import Connections
@@ -99,6 +100,9 @@ class PostgresStore:
         self, where: Filter, *, limit: int, oldest_first: bool = False, after: Position | None = None
     ) -> Sequence[Execution]:
         return await self._reader.executions(where, limit=limit, oldest_first=oldest_first, after=after)
+
+    async def waiting(self, execution_ids: Sequence[str], what: Waiting) -> Mapping[str, Record]:
+        return await self._reader.waiting(execution_ids, what)
 
     async def events(self, execution_id: str, *, limit: int, newest_first: bool = False, after: int | None = None) -> Sequence[Event]:
         return await self._reader.events(execution_id, limit=limit, newest_first=newest_first, after=after)

@@ -8,12 +8,22 @@ follow each other in the order of the subquery, since SQLite aggregates the rows
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from everstep.service.machine.model import OPEN, Event, Execution
+from everstep.service.machine.model import OPEN, Event, Execution, Record
+from everstep.service.machine.waiting import Waiting
 from everstep.service.stores.api import Due, Filter, Position, Snapshot, Tally
-from everstep.service.stores.rows import decode_events, decode_execution, decode_executions, decode_records
+from everstep.service.stores.rows import (
+    MARK_WITHIN,
+    decode_events,
+    decode_execution,
+    decode_executions,
+    decode_records,
+    longest_waiting_of_each,
+    mark_of_name,
+    marks_of_unended,
+)
 
 _OPEN: Final = ", ".join(f"'{status}'" for status in sorted(OPEN))
 
@@ -32,7 +42,7 @@ class Reader:
             bodies = self._bodies("SELECT body FROM operations WHERE execution = ? ORDER BY ord", number)
         finally:
             self.connection.execute("COMMIT")
-        return Snapshot(execution=execution, records=decode_records(*bodies, execution))
+        return Snapshot(execution=execution, records=decode_records(*bodies, execution.input))
 
     def find(self, function: str, name: str) -> Execution | None:
         found = self._execution("function = ? AND name = ?", function, name)
@@ -78,6 +88,19 @@ class Reader:
                 limit,
             )
         )
+
+    def waiting(self, execution_ids: Sequence[str], what: Waiting) -> Mapping[str, Record]:
+        marks = list(marks_of_unended())
+        is_unended = " OR ".join([f"instr(substr(o.body, 1, {MARK_WITHIN}), ?)"] * len(marks))
+        ids, bodies = self.connection.execute(
+            "SELECT group_concat(id, char(10)), CAST(group_concat(body, '') AS BLOB) FROM ("
+            "SELECT id, o.body AS body FROM executions JOIN operations o ON execution = number "
+            f"WHERE id IN ({', '.join('?' * len(execution_ids))}) "
+            f"AND EXISTS (SELECT 1 FROM operations n WHERE n.execution = number AND instr(n.body, ?)) AND ({is_unended}) "
+            "ORDER BY number, ord)",
+            (*execution_ids, mark_of_name(what.name), *marks),
+        ).fetchone()
+        return longest_waiting_of_each(ids.split("\n"), bodies, what) if ids else {}
 
     def events(self, execution_id: str, *, limit: int, newest_first: bool, after: int | None) -> Sequence[Event]:
         comparison, direction = ("<", "DESC") if newest_first else (">", "ASC")

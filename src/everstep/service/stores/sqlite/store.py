@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
-from everstep.service.machine.model import Event, Execution
+from everstep.service.machine.model import Event, Execution, Record
+from everstep.service.machine.waiting import Waiting
 from everstep.service.stores.api import Due, Filter, Position, Snapshot, Tally, Write
 from everstep.service.stores.inspection import Inspection
 from everstep.service.stores.sqlite.inspection import inspecting
@@ -64,6 +65,9 @@ class SqliteStore:
         self, where: Filter, *, limit: int, oldest_first: bool = False, after: Position | None = None
     ) -> Sequence[Execution]:
         return await self._reader.call(lambda reader: reader.executions(where, limit=limit, oldest_first=oldest_first, after=after))
+
+    async def waiting(self, execution_ids: Sequence[str], what: Waiting) -> Mapping[str, Record]:
+        return await self._reader.call(lambda reader: reader.waiting(execution_ids, what))
 
     async def events(self, execution_id: str, *, limit: int, newest_first: bool = False, after: int | None = None) -> Sequence[Event]:
         return await self._reader.call(lambda reader: reader.events(execution_id, limit=limit, newest_first=newest_first, after=after))
