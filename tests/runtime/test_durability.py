@@ -10,6 +10,7 @@ import pytest
 from everstep import DurableContext, UsageError, durable
 from everstep.client.api import Checkpointed
 from everstep.handler import DurableHandler
+from everstep.protocol.limits import MAX_RESULT_SYNC
 from everstep.protocol.shapes import OperationUpdate
 from everstep.runtime.engine import Durability
 from everstep.testing.virtual import run_virtually
@@ -107,6 +108,36 @@ def test_pipelined_time_is_the_same_on_a_replay() -> None:
         assert (await loopback.replay()).result == done.result
 
     run_virtually(main())
+
+
+async def test_a_result_that_goes_by_a_call_of_its_own_waits_for_those_before_it() -> None:
+    may_end = asyncio.Event()
+    sent: list[str] = []
+
+    async def first() -> None: ...
+
+    async def second() -> None:
+        await may_end.wait()
+
+    @durable
+    async def handler(event: object, ctx: DurableContext) -> str:
+        steps = [asyncio.create_task(ctx.step(first)), asyncio.create_task(ctx.step(second))]
+        await asyncio.wait(steps, return_when=asyncio.FIRST_COMPLETED)
+        return "x" * MAX_RESULT_SYNC
+
+    class SecondEndsMeanwhile(Loopback):
+        async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
+            sent.extend(update.id for update in updates)
+            answer = await super().checkpoint(arn, token, updates, client_token)
+            if not may_end.is_set():
+                may_end.set()
+                for _ in range(3):
+                    await asyncio.sleep(0)
+            return answer
+
+    await SecondEndsMeanwhile(handler).run()
+
+    assert sent[-1] == "execution-result"
 
 
 def test_another_mode_is_refused() -> None:

@@ -110,6 +110,8 @@ class Engine:
         self._gathers_until = 0.0
         self._alarm = Alarm(self._awaiting.__contains__, journal.operations.get, clock)
         self._advancing = False
+        self._ends_acknowledged = durability == "pipelined"
+        """Whether the invocation of a handler that has returned ends only when all that was sent is acknowledged."""
         # Of the current invocation:
         self.host: asyncio.AbstractEventLoop
         self.checkpointer: Checkpointer
@@ -171,6 +173,7 @@ class Engine:
 
     async def settle(self, update: OperationUpdate) -> None:
         """Send a last update of an execution that is done, and wait until it is acknowledged or the token is gone."""
+        self._ends_acknowledged = True
         self._finished = self.host.create_future()
         self.checkpointer.closed = False
         self.checkpointer.send(update, urgent=True)
@@ -569,8 +572,8 @@ class Engine:
     def _decide(self) -> None:
         assert self._root is not None
         if self._root.done() or self.failure is not None:
-            if self._durability == "pipelined" and not self.checkpointer.is_idle:
-                self.checkpointer.flush_soon()  # what the handler has gone on from must be recorded before it ends
+            if self._ends_acknowledged and not self.checkpointer.is_idle:
+                self.checkpointer.flush_soon()
             else:
                 self._finished.set_result("done")
         elif self._running or not self.checkpointer.is_idle:
