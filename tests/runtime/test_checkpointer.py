@@ -54,6 +54,7 @@ async def test_what_is_gathered_leaves_with_the_next_urgent_update() -> None:
     await asyncio.sleep(0)
     assert service.batches == []
     sender.send(update("3"), urgent=True)
+    sender.at_rest(is_alone=False)
     await service.called.wait()
 
     assert service.batches == [["1", "2", "3"]]
@@ -75,7 +76,7 @@ async def test_what_is_quiet_lingers_once_told_to() -> None:
     sender = checkpointer(service)
 
     sender.send(update("1"), urgent=False)
-    sender.linger()
+    sender.at_rest(is_alone=False)
     await service.called.wait()
 
     assert service.batches == [["1"]]
@@ -86,7 +87,7 @@ async def test_a_flush_sends_at_once_and_only_once() -> None:
     sender = checkpointer(service)
 
     sender.send(update("1"), urgent=True)
-    sender.flush()
+    sender.at_rest(is_alone=True)
     await service.called.wait()
     for _ in range(3):
         await asyncio.sleep(0)

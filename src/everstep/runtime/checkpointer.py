@@ -3,6 +3,7 @@
 Rule: whatever is queued while a call is in flight goes out together in the next one; there is no window to wait out. An
 update is urgent (somebody waits for it) or quiet: quiet ones linger a few milliseconds for an urgent one to leave with, so
 that a short step costs one round trip. What threads bring about, which end one by one, is gathered for a millisecond.
+Nothing leaves while handler code runs: whoever drives it says when it is `at_rest`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Checkpointer:
         one_at_a_time: bool,
         reporter: Reporter | None,
     ) -> None:
-        """recorded: called with what changed, after each answer. failed: the invocation can't go on. revoked: it must end.
+        """recorded: called with what changed, after each answer (`at_rest` follows). failed: it can't go on. revoked: it must end.
 
         one_at_a_time: send each update at once, in a call of its own.
         """
@@ -58,6 +59,7 @@ class Checkpointer:
         self._reporter = reporter
         self._queue: deque[tuple[OperationUpdate, int]] = deque()
         self._urgent = False
+        self._is_leaving = False
         self._lingering: asyncio.TimerHandle | None = None
         self._gathering = False
         self._in_flight: asyncio.Task[Checkpointed] | None = None
@@ -70,19 +72,26 @@ class Checkpointer:
         """Everything that was sent is acknowledged, and nothing is queued."""
         return self._in_flight is None and not self._queue and not self._urgent
 
-    @property
-    def in_flight(self) -> asyncio.Task[Checkpointed] | None:
-        return self._in_flight
-
     def send(self, update: OperationUpdate, *, urgent: bool) -> None:
-        """Queue an update. Urgent: it leaves with the next call; else it waits for one to leave with, see `linger`."""
+        """Queue an update. Urgent: it leaves with the next call; else it waits for one to leave with."""
         self._queue.append((update, update_bytes(update)))
         if urgent or self._one_at_a_time:
-            self.flush_soon()
+            self._stop_lingering()
+            self._urgent = True
 
-    def linger(self) -> None:
-        """From now on, what is quiet waits LINGER_S at most. Told whenever handler code has come to rest while steps run."""
-        if self._queue and not self._urgent and self._lingering is None:
+    def at_rest(self, *, is_alone: bool) -> None:
+        """Send what is urgent, and let what is quiet linger. Called whenever handler code can go no further.
+
+        is_alone: no step runs, so nothing could join what is queued: it leaves at once, else at the end of the turn.
+        """
+        if is_alone:
+            if self._in_flight is None:
+                self._stop_lingering()
+                self._urgent = True
+                self._flush()
+        elif self._urgent:
+            self.flush_soon()
+        elif self._queue and self._lingering is None:
             self._flush_within(LINGER_S)
 
     def gather(self) -> None:
@@ -106,16 +115,10 @@ class Checkpointer:
     def flush_soon(self) -> None:
         """Send what is queued (nothing: an empty checkpoint, to learn what changed) at the end of this turn of the host's loop."""
         self._stop_lingering()
-        if not self._urgent:
-            self._urgent = True
-            if self._in_flight is None:
-                self._host.call_soon(self._flush)
-
-    def flush(self) -> None:
-        """The same, at once. Called when nothing is in flight."""
-        self._stop_lingering()
         self._urgent = True
-        self._flush()
+        if self._in_flight is None and not self._is_leaving:
+            self._is_leaving = True
+            self._host.call_soon(self._leave)
 
     def close(self) -> None:
         """Send nothing any more. A call in flight ends by itself; its answer is not looked at."""
@@ -128,6 +131,10 @@ class Checkpointer:
         if self._lingering is not None:
             self._lingering.cancel()
             self._lingering = None
+
+    def _leave(self) -> None:
+        self._is_leaving = False
+        self._flush()
 
     def _flush(self) -> None:
         if self.closed or self._in_flight is not None or not self._urgent:
@@ -182,7 +189,6 @@ class Checkpointer:
             self._revoked()
             return
         self.token = answer.token
-        if self._urgent or (self._queue and self._lingering is None):
+        if self._queue and self._lingering is None:
             self._urgent = True
-            self._host.call_soon(self._flush)
         self._recorded(answer.operations)

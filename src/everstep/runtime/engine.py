@@ -177,6 +177,7 @@ class Engine:
         self._finished = self.host.create_future()
         self.checkpointer.closed = False
         self.checkpointer.send(update, urgent=True)
+        self.checkpointer.flush_soon()
         try:
             await self._finished
         finally:
@@ -573,15 +574,13 @@ class Engine:
         assert self._root is not None
         if self._root.done() or self.failure is not None:
             if self._ends_acknowledged and not self.checkpointer.is_idle:
-                self.checkpointer.flush_soon()
+                self.checkpointer.at_rest(is_alone=True)
             else:
                 self._finished.set_result("done")
         elif self._running or not self.checkpointer.is_idle:
-            if not self._running and self.checkpointer.in_flight is None:
-                self.checkpointer.flush()  # nothing that could join it is under way
+            self.checkpointer.at_rest(is_alone=not self._running)
             if self._running:
                 self._alarm.set(self.host, self.checkpointer.flush_soon)
-                self.checkpointer.linger()
         elif any(self._is_pending(operation_id) for operation_id in self._awaiting):
             self._finished.set_result("pending")
         else:
