@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, cast
+from typing import Final, TypeGuard, cast
 
 import msgspec
 
@@ -19,9 +19,9 @@ _DETAILS: Final = (("StepDetails", "NextAttemptTimestamp"), ("WaitDetails", "Sch
 
 def read_state(state: object, *, ms_per_unit: int) -> ExecutionState:
     """A page of operations. ms_per_unit: of timestamps that are plain numbers; 1000 if they are seconds. Raises msgspec.ValidationError."""
-    if not isinstance(state, Mapping):
+    if not _has_members(state):
         return msgspec.convert(state, ExecutionState)
-    members = {name: member for name, member in cast("Mapping[str, object]", state).items() if member is not None}
+    members = {name: member for name, member in state.items() if member is not None}
     operations = members.get("Operations")
     if isinstance(operations, list):
         members["Operations"] = [_tidied(operation, ms_per_unit) for operation in cast("list[object]", operations)]
@@ -30,9 +30,9 @@ def read_state(state: object, *, ms_per_unit: int) -> ExecutionState:
 
 def _tidied(operation: object, ms_per_unit: int) -> object:
     """An operation with its timestamps in milliseconds."""
-    if not isinstance(operation, Mapping):
+    if not _has_members(operation):
         return operation
-    members = dict(cast("Mapping[str, object]", operation))
+    members = dict(operation)
     began, ended = members.pop("StartTimestamp", None), members.get("EndTimestamp")
     if began is not None:
         members["StartTimestamp"] = _to_ms(began, ms_per_unit)
@@ -40,9 +40,13 @@ def _tidied(operation: object, ms_per_unit: int) -> object:
         members["EndTimestamp"] = _to_ms(ended, ms_per_unit)
     for name, time in _DETAILS:
         details = members.get(name)
-        if isinstance(details, Mapping) and time in details:
-            members[name] = {**details, time: _to_ms(cast("Mapping[str, object]", details)[time], ms_per_unit)}
+        if details is not None and _has_members(details) and time in details:
+            members[name] = {**details, time: _to_ms(details[time], ms_per_unit)}
     return members
+
+
+def _has_members(value: object) -> TypeGuard[Mapping[str, object]]:
+    return type(value) is dict or isinstance(value, Mapping)  # a dict nearly always, and an ABC takes ten times as long to ask
 
 
 def _to_ms(value: object, ms_per_unit: int) -> object:
