@@ -222,4 +222,6 @@ def test_a_handler_that_can_not_be_one_is_refused_when_it_is_decorated() -> None
 
     with pytest.raises(UsageError, match="exactly two arguments"):
         durable(alone)  # type: ignore[arg-type]  # it takes no context
+    with pytest.raises(UsageError, match="has no method checkpoint_durable_execution"):
+        durable(client=object())(handle)
     assert issubclass(ReplayMismatch, UsageError)

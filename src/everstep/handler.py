@@ -70,12 +70,12 @@ class DurableHandler(Generic[I, O]):
         self.__qualname__ = function.__qualname__
         self.__module__ = function.__module__
         self.__doc__ = function.__doc__
-        self._given_client = client
-        self._client: DurableClient | None = None
+        self._client: DurableClient | None = None if client is None else _client_from(client)
         self._serdes = serdes
         self._stages = stages
         self._plugins = chosen_plugins(plugins)
         self._hooks: Hooks | None = None
+        self._event_annotation = parameter_annotation(function, 0)
         self._input: Serdes[I] | None = None
         self._output: Serdes[O] | None = None
         self._parked: OrderedDict[str, Engine] = OrderedDict()
@@ -312,14 +312,14 @@ class DurableHandler(Generic[I, O]):
 
     def _lambda_client(self) -> DurableClient:
         if self._client is None:
-            from everstep.client.choose import client_from
-
-            self._client = client_from(self._given_client)
+            self._client = _client_from(None)
         return self._client
 
     def _input_serdes(self) -> Serdes[I]:
         if self._input is None:
-            self._input = cast("Serdes[I]", self._made(parameter_annotation(self.function, 0)))
+            if self._event_annotation is object:  # or it names what was not defined yet
+                self._event_annotation = parameter_annotation(self.function, 0)
+            self._input = cast("Serdes[I]", self._made(self._event_annotation))
         return self._input
 
     def _output_serdes(self) -> Serdes[O]:
@@ -378,7 +378,7 @@ def durable(
     "pipelined" lets sequential code go on while the record is under way: faster, and after a crash the last steps may run
     again although their successors had begun. serdes, stages: of this handler, instead of the process's (`everstep.configure`);
     `stages=()` for none. plugins: told what happens, besides the process's and those that `EVERSTEP_PLUGINS` names. Raises
-    UsageError if the function is not such a handler.
+    UsageError if the function is not such a handler, or the client not such a client.
     """
 
     def decorate(
@@ -396,6 +396,12 @@ def durable(
         )
 
     return cast("_Decorator", decorate) if function is None else decorate(function)
+
+
+def _client_from(given: object | None) -> DurableClient:
+    from everstep.client.choose import client_from
+
+    return client_from(given)
 
 
 def _make_calls_directly(client: DurableClient, engine: Engine) -> None:
