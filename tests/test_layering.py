@@ -58,8 +58,10 @@ MAY_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
         "runtime",
         "stages",
         "step_context",
+        "threads",
     ),
-    "client": ("client", "errors", "protocol"),
+    "client": ("client", "errors", "protocol", "threads"),
+    "threads": (),
     "console": ("console", "protocol"),
     "service.machine": ("errors", "protocol", "service.machine"),
 }

@@ -7,31 +7,17 @@ nothing warm, so that every resume replays.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Coroutine, Sequence
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from everstep import DurableHandler, Service
 from everstep.service.stores.memory import MemoryStore
 from everstep.service.stores.urls import store_at
 from everstep.testing.setup import BEGINNING
-from everstep.testing.virtual import JumpingClock, VirtualLoop
+from everstep.testing.virtual import JumpingClock, run_virtually
 
-P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class _HereAndNow(ThreadPoolExecutor):
-    """Runs what is for a thread at once, where it is called: virtual time would not wait for a thread."""
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future: Future[T] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except BaseException as error:
-            future.set_exception(error)
-        return future
 
 
 class VirtualService(Service):
@@ -50,7 +36,8 @@ class VirtualService(Service):
         super().register(function, **options)
 
     async def __aenter__(self) -> Self:
-        self._loop_clock.run_on(asyncio.get_running_loop())
+        self.loop = asyncio.get_running_loop()
+        self._loop_clock.run_on(self.loop)
         _running.append(self)
         return await super().__aenter__()
 
@@ -69,9 +56,9 @@ _running: list[VirtualService] = []
 
 
 def answer(callback_id: str, value: object, *, after_s: float = 60) -> None:
-    """Somebody completes the callback after a while. An exception as the value is a failure that they report."""
+    """Somebody completes the callback after a while. An exception as the value is a failure that they report. Called in any thread."""
     service = _running[-1]
-    _busy.add(asyncio.get_running_loop().create_task(_answer(service, callback_id, value, after_s)))
+    service.loop.call_soon_threadsafe(lambda: _busy.add(service.loop.create_task(_answer(service, callback_id, value, after_s))))
 
 
 _busy: set[asyncio.Task[None]] = set()
@@ -87,15 +74,8 @@ async def _answer(service: VirtualService, callback_id: str, value: object, afte
 
 def run_program(main: Coroutine[object, object, T]) -> T:
     """`asyncio.run` in virtual time."""
-
-    def loop() -> VirtualLoop:
-        made = VirtualLoop()
-        made.set_default_executor(_HereAndNow())
-        return made
-
     try:
-        with asyncio.Runner(loop_factory=loop) as runner:
-            return runner.run(main)
+        return run_virtually(main)
     finally:
         _busy.clear()
         _files.clear()

@@ -26,9 +26,12 @@ from everstep.runtime.engine import Engine
 from everstep.runtime.spawn import spawn
 from everstep.serdes import Serdes
 from everstep.step_context import StepContext, current_step
+from everstep.threads import Threads, raisable
 
 if TYPE_CHECKING:
     from everstep.plugins.api import AttemptStartInfo, FunctionOutcome
+
+_threads = Threads(64, "everstep-steps")
 
 
 class StepCall(Struct):
@@ -123,7 +126,7 @@ class LiveStep:
             elif is_async:
                 coroutine = call.body(*self._arguments())
             elif not engine.may_block:
-                self._await_thread(engine.host.run_in_executor(None, partial(self._context.run, call.body, *self._arguments())))
+                self._await_thread(engine.host.run_in_executor(_threads, partial(self._context.run, call.body, *self._arguments())))
                 return
             else:
                 answer = self._context.run(call.body, *self._arguments())
@@ -132,7 +135,7 @@ class LiveStep:
                     return
                 coroutine = _awaited(answer)
         except Exception as error:  # of a plain body, or of arguments that do not fit an async one
-            self._failed(error)
+            self._failed(cast("Exception", raisable(error)))
             return
         self._await(spawn(engine.host, cast("Coroutine[object, object, object]", coroutine), self._context))
 
@@ -162,7 +165,7 @@ class LiveStep:
     async def _call_body(self) -> object:
         value = await self._in_time()
         if self._engine.texts.blocks:
-            return _Written(await self._engine.host.run_in_executor(None, self._written, value))
+            return _Written(await self._engine.host.run_in_executor(_threads, self._written, value))
         return value
 
     async def _in_time(self) -> object:
@@ -181,7 +184,7 @@ class LiveStep:
         call = self._call
         if _is_async(call.body):
             return await cast("Callable[..., Awaitable[object]]", call.body)(*self._arguments())
-        answer = await self._engine.host.run_in_executor(None, lambda: self._context.copy().run(call.body, *self._arguments()))
+        answer = await self._engine.host.run_in_executor(_threads, lambda: self._context.copy().run(call.body, *self._arguments()))
         return await cast("Awaitable[object]", answer) if isawaitable(answer) else answer
 
     def _ended(self, body: asyncio.Future[object]) -> None:

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import asyncio
+from threading import Barrier, current_thread
+from threading import enumerate as all_threads
+
+from everstep import DurableContext, Retry
+from everstep.threads import Threads
+from tests.support.handlers import run_handler
+
+
+def running(name: str) -> int:
+    return sum(thread.name == name for thread in all_threads())
+
+
+async def test_calls_that_wait_get_threads_up_to_the_limit() -> None:
+    threads = Threads(20, "up-to-the-limit")
+    all_run = Barrier(20)
+
+    await asyncio.gather(*(threads.submit(all_run.wait, 10) for _ in range(40)))
+
+    assert running("up-to-the-limit") == 20
+    threads.shutdown()
+
+
+async def test_short_calls_need_few_threads() -> None:
+    threads = Threads(64, "short-calls")
+
+    names = await asyncio.gather(*(threads.submit(lambda: current_thread().name) for _ in range(200)))
+
+    assert set(names) == {"short-calls"}
+    assert running("short-calls") < 64
+    threads.shutdown()
+
+
+def test_one_pool_serves_one_loop_after_another() -> None:
+    threads = Threads(2, "loop-after-loop")
+
+    async def main() -> list[int]:
+        return await asyncio.gather(*(threads.submit(int, str(number)) for number in range(10)))
+
+    assert [asyncio.run(main()) for _ in range(3)] == [list(range(10))] * 3
+    threads.shutdown()
+
+
+def test_as_many_plain_steps_run_at_once_as_are_asked_for() -> None:
+    all_run = Barrier(50)
+
+    def body(number: int) -> int:
+        all_run.wait(10)
+        return number
+
+    async def handler(event: object, ctx: DurableContext) -> int:
+        return sum(await asyncio.gather(*(ctx.step(body, number) for number in range(50))))
+
+    assert run_handler(handler).result == sum(range(50))
+
+
+def test_a_plain_step_that_raises_stop_iteration_fails() -> None:
+    def first_of_none() -> object:
+        return next(iter([]))
+
+    async def handler(event: object, ctx: DurableContext) -> list[str]:
+        steps = (ctx.step(first_of_none, retry=Retry.none()) for _ in range(2))
+        return [str(error) for error in await asyncio.gather(*steps, return_exceptions=True)]
+
+    assert run_handler(handler).result == ["a function raised StopIteration"] * 2
