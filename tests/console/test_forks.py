@@ -47,6 +47,8 @@ def test_a_fork_begins_where_the_execution_stood(server: Running, visitor: Visit
 
     forked = reached(server, answer)
     assert (forked["DurableExecutionName"], forked["Result"]) == ("once-more", "200")
+    page = visitor.get(page_of(forked["DurableExecutionArn"])).text
+    assert f'Forked from</dt><dd><a href="/console{page_of(priced)}#op-{step}' in page
 
 
 def test_a_fork_goes_on_after_another_result(server: Running, visitor: Visitor, priced: str) -> None:

@@ -147,6 +147,36 @@ def test_an_execution_is_started_from_its_functions_page(server: Running, visito
     assert "by-hand" in begun.headers["location"]
 
 
+def test_a_functions_page_shows_what_its_input_is_like_and_begins_with_such_a_one(visitor: Visitor) -> None:
+    described = visitor.get("/functions/order").text
+    unknown = visitor.get("/functions/quick").text
+
+    assert "as JSON Schema" in described
+    assert "additionalProperties" in described
+    assert "is not known here" in unknown
+
+
+def test_an_execution_is_started_with_the_input_of_another_one_to_be_edited(server: Running, visitor: Visitor) -> None:
+    arn = ended(server, start(server, "quick", {HOSTILE: 3}))
+
+    page = visitor.get(page_of(arn)).text
+    form = visitor.get(f"/functions/quick?like={in_path(arn)}").text
+
+    assert f"/functions/quick?like={in_path(arn)}" in page
+    assert "&#34;&lt;img src=x onerror=alert(1)&gt;" in form
+    assert "<img" not in form
+
+
+def test_an_execution_leads_to_the_one_that_invoked_it(server: Running, visitor: Visitor) -> None:
+    parent = ended(server, start(server, "caller", "hello", "the-parent"))
+    invoked = event_of(server, parent, "ChainedInvokeStarted")
+
+    page = visitor.get(page_of(invoked["ChainedInvokeStartedDetails"]["DurableExecutionArn"])).text
+
+    assert f'{page_of(parent)}#op-{invoked["Id"]}">the-parent</a>' in page
+    assert "Invoked by" not in visitor.get(page_of(parent)).text
+
+
 def test_a_plain_function_can_be_called_too(server: Running, visitor: Visitor) -> None:
     visitor.get("/functions/plain")
 

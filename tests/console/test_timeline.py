@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everstep.console.figures import figures, percentile
+from everstep.console.api import Found
+from everstep.console.figures import Pace, figures, pace, percentile
 from everstep.console.timeline import Timeline, timeline
-from everstep.console.values import ago, clock_time, duration, json_problem, pretty
+from everstep.console.values import ago, clock_time, duration, json_problem, percent, pretty
 
 
 def event(kind: str, at: float, key: str = "", parent: str = "", **details: object) -> dict[str, object]:
@@ -74,6 +75,28 @@ def test_figures_tell_operations_apart_by_name() -> None:
 
     assert (rows["pay"].count, rows["pay"].failures, rows["pay"].p50_s, rows["pay"].waiting) == (2, 2, 2, 0)
     assert (rows["ask"].p50_s, rows["ask"].waiting) == (None, 2)
+
+
+def test_the_iterations_of_a_map_count_as_one_operation() -> None:
+    iterations = [{**event("ContextStarted", 1, f"map-item-{number}"), "SubType": "MapIteration"} for number in range(3)]
+
+    assert [(row.title, row.count) for row in figures([timeline(iterations)])] == [("map-item", 3)]
+
+
+def found(status: str, started: float, ended: float | None) -> Found:
+    return Found("arn", "name", "arn", status, started, ended)
+
+
+def test_the_pace_of_executions_is_how_many_start_and_fail_and_how_long_they_take() -> None:
+    executions = [found("RUNNING", 3_600, None), found("SUCCEEDED", 1_800, 1_803), found("FAILED", 0, 1)]
+
+    assert pace(executions, 7_200) == Pace(count=3, per_hour=1.5, failed=0.5, p50_s=1, p99_s=3)
+    assert pace([], 7_200) is None
+
+
+@pytest.mark.parametrize(("share", "text"), [(0, "0%"), (0.0001, "< 0.1%"), (0.125, "12.5%"), (1, "100%")])
+def test_shares_are_written_as_percentages(share: float, text: str) -> None:
+    assert percent(share) == text
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.integers(1, 100))

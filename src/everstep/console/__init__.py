@@ -8,6 +8,7 @@ timeline   an execution's history as a tree of operations with their spans
 figures    what many histories say of a function
 values     how times, payloads and statuses are written
 searches   what the list is searched for
+schemas    a value to begin with, by a schema
 lists, executions, functions, actions, bulk, forks   the pages, and what their forms do
 app        all of it as an application
 """

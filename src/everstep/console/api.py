@@ -128,6 +128,27 @@ class AliasPage(Shape, frozen=True):
     aliases: Sequence[Alias] = ()
 
 
+class Related(Shape, frozen=True):
+    """An operation of another execution."""
+
+    durable_execution_arn: str
+    operation_id: str
+
+    @property
+    def name(self) -> str:
+        """Of the execution."""
+        return self.durable_execution_arn.partition("/durable-execution/")[2].partition("/")[0]
+
+
+class Origin(Shape, frozen=True):
+    parent: Related | None = None
+    forked_from: Related | None = None
+
+
+class InputSchema(Shape, frozen=True):
+    schema: dict[str, object] | None = None
+
+
 class Forked(Shape, frozen=True):
     durable_execution_arn: str
 
@@ -168,6 +189,10 @@ class Api:
         if marker:
             asked.append(("Marker", marker))
         return await self._read(HistoryPage, f"{_EXECUTIONS}/{uri_encode(arn)}/history", asked)
+
+    async def origin(self, arn: str) -> Origin:
+        """What invoked it, and where it was forked from."""
+        return await self._read(Origin, f"{_OWN}/durable-executions/{uri_encode(arn)}/origin")
 
     async def stop(self, arn: str, error: ErrorObject) -> None:
         await self._ask("POST", f"{_EXECUTIONS}/{uri_encode(arn)}/stop", body=msgspec.json.encode(error))
@@ -220,6 +245,10 @@ class Api:
 
     async def function(self, name: str) -> Function:
         return await self._read(Function, f"{_FUNCTIONS}/{uri_encode(name)}/configuration")
+
+    async def input_schema(self, name: str) -> dict[str, object] | None:
+        """Of the latest version; None if the service does not know it."""
+        return (await self._read(InputSchema, f"{_OWN}/functions/{uri_encode(name)}/input-schema")).schema
 
     async def versions(self, name: str) -> Sequence[Function]:
         return (await self._read(VersionPage, f"{_FUNCTIONS}/{uri_encode(name)}/versions")).versions

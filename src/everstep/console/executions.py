@@ -36,7 +36,8 @@ async def execution(visit: Visit) -> Response:
     drawn = None
     if first.next_marker is None:
         drawn = _section(timeline(first.events), 0, visit.now_s)
-    return visit.page("execution.html", shown=shown, is_open=shown.status in OPEN, section=drawn, arn=visit.arn)
+    origin = await visit.api.origin(visit.arn)
+    return visit.page("execution.html", shown=shown, origin=origin, is_open=shown.status in OPEN, section=drawn, arn=visit.arn)
 
 
 async def operations(visit: Visit) -> Response:

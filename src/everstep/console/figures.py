@@ -1,15 +1,48 @@
-"""What the histories of a function's executions say together: how long its operations take, how often they fail, where executions stand.
+"""What the executions of a function say together: how many start and fail, how long operations take, where executions stand.
 
-Rule: pure. Operations are told apart by their titles, so the branches of a map count as one if they bear one name.
+Rule: pure. Operations are told apart by their titles, and the iterations of a map, which are numbered, count as one.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from everstep.console.timeline import Timeline
+from everstep.console.api import Found
+from everstep.console.timeline import Operation, Timeline
+
+_NUMBER: Final = re.compile(r"-\d+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Of executions. per_hour: how many started, since the first of them. failed: a share of those that have ended; None: none has."""
+
+    count: int
+    per_hour: float
+    failed: float | None
+    p50_s: float | None
+    p99_s: float | None
+
+
+def pace(executions: Sequence[Found], now_s: float) -> Pace | None:
+    """executions: the latest, of one function or more. None: there are none."""
+    if not executions:
+        return None
+    since = min(one.start_timestamp for one in executions)
+    ended = [one for one in executions if one.end_timestamp is not None]
+    lasted = [one.end_timestamp - one.start_timestamp for one in ended if one.end_timestamp is not None]
+    failed = sum(one.status in ("FAILED", "TIMED_OUT") for one in ended)
+    return Pace(
+        count=len(executions),
+        per_hour=len(executions) * 3_600 / max(now_s - since, 1.0),
+        failed=failed / len(ended) if ended else None,
+        p50_s=percentile(lasted, 50),
+        p99_s=percentile(lasted, 99),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +65,24 @@ def figures(timelines: Iterable[Timeline]) -> Sequence[Row]:
     total, failures, retries, waiting = (Counter[tuple[str, str]]() for _ in range(4))
     for timeline in timelines:
         for operation in timeline.operations:
-            key = (operation.title, operation.kind_word)
+            key = _key(operation)
             total[key] += 1
             failures[key] += operation.status in ("FAILED", "TIMED_OUT")
             retries[key] += operation.attempts - 1
             ended = lasted.setdefault(key, [])
             if operation.ends_at is not None:
                 ended.append(operation.ends_at - operation.starts_at)
-        waiting.update({(one.title, one.kind_word) for one in timeline.waits_for()})
+        waiting.update({_key(one) for one in timeline.waits_for()})
     return [
         Row(title, kind, total[key], failures[key], retries[key], percentile(ended, 50), percentile(ended, 99), waiting[key])
         for key, ended in lasted.items()
         for title, kind in [key]
     ]
+
+
+def _key(operation: Operation) -> tuple[str, str]:
+    title = operation.title
+    return (_NUMBER.sub("", title) if operation.sub_type == "MapIteration" else title, operation.kind_word)
 
 
 def percentile(values: Sequence[float], percent: int) -> float | None:

@@ -107,5 +107,16 @@ def json_problem(text: str) -> str | None:
     return None
 
 
+def rate(per_hour: float) -> str:
+    """As many digits as say something."""
+    return count(round(per_hour)) if per_hour >= 10 else f"{per_hour:.2g}"
+
+
+def percent(share: float) -> str:
+    if 0 < share < 0.001:
+        return "< 0.1%"
+    return f"{share:.1%}".replace(".0%", "%")
+
+
 def count(number: int) -> str:
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

@@ -25,7 +25,7 @@ _LOOPBACK: Final = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?")
 
 _WRITTEN: Final[tuple[Callable[..., str], ...]] = (
     *(values.word, values.duration, values.exact, values.machine_readable),
-    *(values.clock_time, values.ago, values.pretty, values.count),
+    *(values.clock_time, values.ago, values.pretty, values.count, values.rate, values.percent),
 )
 
 

@@ -62,6 +62,8 @@ HANDLERS: Final[Mapping[str, _Handler]] = {
     "ListDurableExecutionsByFunction": executions.list_by_function,
     "ListExecutions": overview.list_executions,
     "CountExecutions": overview.count_executions,
+    "GetExecutionOrigin": executions.get_origin,
+    "GetInputSchema": functions.get_input_schema,
     "StopDurableExecution": executions.stop,
     "PauseDurableExecution": executions.pause,
     "ResumeDurableExecution": executions.resume,

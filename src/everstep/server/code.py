@@ -95,7 +95,7 @@ class InProcess:
     """
 
     def __init__(self, function: Callable[..., object]) -> None:
-        self._function = function
+        self.function = function
         self._takes_context = _positional(function) > 1
         self._event, self._result = serdes_for(parameter_annotation(function, 0)), result_serdes(function)
 
@@ -103,10 +103,10 @@ class InProcess:
         try:
             event = self._event.deserialize(call.payload)
             arguments = (event, LambdaContext(call)) if self._takes_context else (event,)
-            if inspect.iscoroutinefunction(self._function):
-                result = await cast("Awaitable[object]", self._function(*arguments))
+            if inspect.iscoroutinefunction(self.function):
+                result = await cast("Awaitable[object]", self.function(*arguments))
             else:
-                result = await asyncio.to_thread(self._function, *arguments)
+                result = await asyncio.to_thread(self.function, *arguments)
             return self._result.serialize(result)
         except Exception as error:
             raise FunctionError(describe(error)) from error

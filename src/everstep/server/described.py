@@ -147,6 +147,8 @@ OPERATIONS: Final[Mapping[str, Described]] = {
         ),
     ),
     "CountExecutions": Described("How many executions each function has in each status", {200: shapes.ExecutionCounts}),
+    "GetExecutionOrigin": Described("What invoked an execution, and where it was forked from", {200: shapes.Origin}),
+    "GetInputSchema": Described("What a function's input is like", {200: shapes.InputSchema}, (_QUALIFIER,)),
     "StopDurableExecution": Described("Close an execution as STOPPED", {200: shapes.Stopped}, body=Body(ErrorObject)),
     "PauseDurableExecution": Described("Let no further invocation begin", {202: _EMPTY}, body=Body(shapes.PauseRequest)),
     "ResumeDurableExecution": Described("Go on after a pause", {202: _EMPTY}, body=Body(shapes.ResumeRequest)),

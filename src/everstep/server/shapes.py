@@ -79,6 +79,26 @@ class Forked(Shape, frozen=True):
     durable_execution_arn: str
 
 
+class RelatedOperation(Shape, frozen=True):
+    """An operation of another execution."""
+
+    durable_execution_arn: str
+    operation_id: str
+
+
+class Origin(Shape, frozen=True):
+    """Where an execution comes from. Parent: what invoked it. ForkedFrom: where it was forked. Absent: nothing, or nothing still kept."""
+
+    parent: RelatedOperation | None = None
+    forked_from: RelatedOperation | None = None
+
+
+class InputSchema(Shape, frozen=True):
+    """Schema: of a function's input, by its annotation, as JSON Schema; absent where the server does not know it."""
+
+    schema: Mapping[str, object] | None = None
+
+
 class ExecutionSummary(Shape, frozen=True):
     """An execution in a listing. Timestamps are seconds since the epoch."""
 

@@ -21,7 +21,7 @@ from everstep.handler import DurableHandler
 from everstep.protocol.shapes import TERMINAL
 from everstep.service.machine.audit import audit
 from everstep.service.machine.fork import Fork, fork_execution
-from everstep.service.machine.model import Transition
+from everstep.service.machine.model import ForkPoint, Transition
 from everstep.service.machine.rejection import Rejected
 from everstep.service.machine.state import State
 from everstep.testing.virtual import run_virtually
@@ -143,6 +143,12 @@ def test_what_had_ended_is_kept_and_what_was_under_way_begins_anew() -> None:
         "StepSucceeded",
         "CallbackStarted",
     ]
+
+
+def test_a_fork_knows_where_it_comes_from() -> None:
+    world = half_way()
+
+    assert fork(world, "s1").execution.terms.forked_from == ForkPoint(execution_id=world.execution.id, operation_id="s1")
 
 
 def test_an_open_callback_gets_a_new_id_and_its_whole_time() -> None:

@@ -34,6 +34,8 @@ ALLOWED: Final[Mapping[str, frozenset[Role]]] = {
     "ListDurableExecutionsByFunction": _INVOKE,
     "ListExecutions": _INVOKE,
     "CountExecutions": _INVOKE,
+    "GetExecutionOrigin": _INVOKE,
+    "GetInputSchema": _OPERATE,
     "SendDurableExecutionCallbackSuccess": _ANSWER,
     "SendDurableExecutionCallbackFailure": _ANSWER,
     "SendDurableExecutionCallbackHeartbeat": _ANSWER,

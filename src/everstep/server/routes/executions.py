@@ -16,12 +16,21 @@ from everstep.server.backend import Backend
 from everstep.server.errors import invalid, not_found
 from everstep.server.references import LATEST, requested
 from everstep.server.requests import Call, read_error
-from everstep.server.shapes import DeletionRequested, ExecutionPage, HistoryPage, PauseRequest, ResumeRequest, Stopped
+from everstep.server.shapes import (
+    DeletionRequested,
+    ExecutionPage,
+    HistoryPage,
+    Origin,
+    PauseRequest,
+    RelatedOperation,
+    ResumeRequest,
+    Stopped,
+)
 from everstep.server.wire import description, seconds, summary
 from everstep.service.executions import UnknownExecution
 from everstep.service.machine.execution import delete_execution, stop_execution
 from everstep.service.machine.history import render_event
-from everstep.service.machine.model import Execution, Transition
+from everstep.service.machine.model import Execution, ForkPoint, ParentLink, Transition
 from everstep.service.machine.pause import pause_execution, resume_execution
 from everstep.service.machine.state import State
 from everstep.service.machine.validation import Violations, check_execution_name
@@ -38,6 +47,22 @@ STATUSES: Final = get_args(ExecutionStatus)
 async def get_execution(backend: Backend, call: Call) -> Answer:
     with_data = call.flag("IncludeExecutionData", default=True)
     return ok(description(await _read(backend, call.execution_arn), with_data=with_data))
+
+
+async def get_origin(backend: Backend, call: Call) -> Answer:
+    """An operation of ours, which AWS does not have."""
+    terms = (await _read(backend, call.execution_arn)).terms
+    return ok(Origin(parent=await _related(backend, terms.parent), forked_from=await _related(backend, terms.forked_from)))
+
+
+async def _related(backend: Backend, link: ParentLink | ForkPoint | None) -> RelatedOperation | None:
+    if link is None:
+        return None
+    try:
+        other = await backend.engine.executions.read(link.execution_id)
+    except UnknownExecution:  # it is not kept any more
+        return None
+    return RelatedOperation(durable_execution_arn=other.arn, operation_id=link.operation_id)
 
 
 async def get_history(backend: Backend, call: Call) -> Answer:

@@ -24,6 +24,7 @@ from everstep.server.answers import NO_CONTENT, Answer, ok
 from everstep.server.backend import Backend
 from everstep.server.catalog import Catalog, Configuration, Function, Version
 from everstep.server.errors import ApiError, invalid, malformed, not_found
+from everstep.server.input_schema import input_schema
 from everstep.server.pulled import Pulled
 from everstep.server.references import LATEST, Reference, requested
 from everstep.server.requests import Call, converted, read_object, without_nulls
@@ -34,6 +35,7 @@ from everstep.server.shapes import (
     FunctionConfiguration,
     FunctionDescription,
     FunctionSettings,
+    InputSchema,
     VersionSettings,
 )
 from everstep.service.machine.validation import Violations
@@ -92,6 +94,12 @@ async def get(backend: Backend, call: Call) -> Answer:
 async def get_configuration(backend: Backend, call: Call) -> Answer:
     function, version, reference = _found(backend, call)
     return ok(configuration_of(backend.catalog, function, version, is_qualified=reference.qualifier is not None))
+
+
+async def get_input_schema(backend: Backend, call: Call) -> Answer:
+    """An operation of ours, which AWS does not have."""
+    _, version, _ = _found(backend, call)
+    return ok(InputSchema(schema=input_schema(version.code)))
 
 
 async def update_configuration(backend: Backend, call: Call) -> Answer:

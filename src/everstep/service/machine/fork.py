@@ -25,7 +25,7 @@ from everstep.protocol.shapes import (
 )
 from everstep.service.machine.change import Change
 from everstep.service.machine.clock import next_stamp
-from everstep.service.machine.model import CallbackTimers, Event, Execution, InvokeHandler, JsonObject, Record, Transition
+from everstep.service.machine.model import CallbackTimers, Event, Execution, ForkPoint, InvokeHandler, JsonObject, Record, Transition
 from everstep.service.machine.rejection import Rejected, conflict, invalid
 from everstep.service.machine.sizes import error_bytes, text_bytes
 from everstep.service.machine.state import State
@@ -135,7 +135,7 @@ class _Copy:
             status="RUNNING",
             revision=1,
             started_at=self._now,
-            terms=replace(old.terms, parent=None),
+            terms=replace(old.terms, parent=None, forked_from=ForkPoint(execution_id=old.id, operation_id=self._target.operation.id)),
             input=old.input,
             times_out_at=self._now + old.terms.timeout_s * 1000,
             operations=len(self._records),

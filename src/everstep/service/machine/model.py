@@ -35,6 +35,13 @@ class ParentLink(Struct, frozen=True, kw_only=True):
     operation_id: str
 
 
+class ForkPoint(Struct, frozen=True, kw_only=True):
+    """Where an execution was forked from another."""
+
+    execution_id: str
+    operation_id: str
+
+
 class Terms(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is fixed when an execution starts.
 
@@ -46,6 +53,7 @@ class Terms(Struct, frozen=True, kw_only=True, omit_defaults=True):
     retention_days: int = 14
     result_limit: int = MAX_RESULT_ASYNC
     parent: ParentLink | None = None
+    forked_from: ForkPoint | None = None
     tenant_id: str | None = None
     trace_header: str | None = None
     invoked_as: str | None = None
