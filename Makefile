@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: screenshots help setup demo test test-all fuzz soak lint format types bench conformance conformance-all peers bench-peers clean
+.PHONY: screenshots help setup demo test test-all fuzz soak lint format types bench bench-console conformance conformance-all peers bench-peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -76,6 +76,9 @@ peers: $(READY) ## Run handlers of the official Python SDK, and AWS's command li
 
 bench: $(READY) ## Measure, and print the figures
 	$(BIN)/python -m bench.run $(ARGS)
+
+bench-console: $(READY) ## Measure when the console's pages are seen, with 100,000 executions (needs chromium)
+	$(BIN)/python -m bench.console $(ARGS)
 
 bench-peers: $(READY) ## Measure beside the other SDKs; SUITE is the directory of the scenario suite
 	$(BIN)/python -m bench.peers.run $(SUITE) $(ARGS)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
+from hashlib import sha256
+
 from everstep.server.access.keys import AccessKey
 from tests.console.functions import HOSTILE
 from tests.console.visiting import Visitor, ended, event_of, in_path, page_of, start, waiting
@@ -88,6 +92,14 @@ def test_what_users_wrote_is_text_everywhere(server: Running, visitor: Visitor) 
     for page in pages:
         assert "script-src 'self'" in page.headers["content-security-policy"]
         assert "unsafe" not in page.headers["content-security-policy"]
+
+
+def test_a_page_brings_its_style_along_and_allows_no_other(visitor: Visitor) -> None:
+    page = visitor.get("/")
+
+    (style,) = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
+    proof = b64encode(sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{proof}';" in page.headers["content-security-policy"]
 
 
 def test_a_callback_is_completed_by_its_form(server: Running, visitor: Visitor) -> None:
@@ -217,7 +229,7 @@ def test_what_is_not_there_is_said_to_be_so(server: Running, visitor: Visitor) -
     assert visitor.get("/nowhere").status == 404
     assert visitor.get("/functions/nobody").status == 404
     assert server.request("GET", "/console")[0] == 307
-    for name in ("console.css", "console.js", "htmx.min.js", "icon.svg"):
+    for name in ("console.js", "htmx.min.js", "icon.svg"):
         assert visitor.get(f"/static/{name}").status == 200
 
 

@@ -7,6 +7,7 @@ sessions   who is signed in, and which forms are ours
 timeline   an execution's history as a tree of operations with their spans
 figures    what many histories say of a function
 values     how times, payloads and statuses are written
+style      the stylesheet, which stands in every page
 searches   what the list is searched for
 schemas    a value to begin with, by a schema
 lists, executions, functions, actions, bulk, forks   the pages, and what their forms do

@@ -17,14 +17,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from everstep.console import actions, bulk, executions, forks, functions, lists
+from everstep.console import actions, bulk, executions, forks, functions, lists, style
 from everstep.console.api import Api
 from everstep.console.sessions import Sessions
 from everstep.console.visits import Page, Reception, Visit
 
 HEADERS: Final = {
     "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+        f"default-src 'none'; script-src 'self'; style-src '{style.PROOF}'; img-src 'self'; connect-src 'self'; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",

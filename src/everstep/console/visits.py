@@ -11,12 +11,14 @@ from typing import Final, TypeAlias
 from urllib.parse import parse_qs, quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from everstep.console import values
 from everstep.console.api import Api, Refused
 from everstep.console.sessions import COOKIE, LIFETIME_S, Sessions
+from everstep.console.style import STYLE
 
 MAX_FORM: Final = 24 * 1024 * 1024
 """An input of 6 MiB, of which every character may be escaped, and some."""
@@ -68,7 +70,7 @@ class Visit:
     def page(self, name: str, status: int = 200, **shown: object) -> Response:
         is_signed_in = self.sessions.credentials_of(self.number) is not None
         common: dict[str, object] = {"root": self.root, "proof": self.sessions.proof(self.number), "now": self.now_s}
-        common |= {"is_signed_in": is_signed_in, "folded_chars": values.FOLDED_CHARS}
+        common |= {"is_signed_in": is_signed_in, "folded_chars": values.FOLDED_CHARS, "style": Markup(STYLE)}
         return HTMLResponse(self._pages.get_template(name).render(common | shown), status)
 
     def problem(self, status: int, title: str, message: str) -> Response:

@@ -25,7 +25,8 @@ def configure(log_format: LogFormat, level: LogLevel) -> None:
     handler.addFilter(_add_fields)
     logging.basicConfig(level=number, handlers=[handler], force=True)
     if level != "debug":
-        logging.getLogger("uvicorn").setLevel(max(number, logging.WARNING))  # what it says of itself is not the server's news
+        for name in ("uvicorn", "httpx"):  # what they say of themselves is not the server's news
+            logging.getLogger(name).setLevel(max(number, logging.WARNING))
 
 
 def _add_fields(record: logging.LogRecord) -> bool:

@@ -3,6 +3,12 @@
 
 const opened = new Set();
 
+// htmx comes when the page has been seen: nothing of what it does is needed for that.
+const htmxAt = document.currentScript.dataset.then;
+window.addEventListener("load", () => requestAnimationFrame(() => setTimeout(() => {
+  document.head.append(Object.assign(document.createElement("script"), {src: htmxAt}));
+})));
+
 // A section that renews itself waits while something in it is being chosen or written, or when nobody looks.
 document.addEventListener("htmx:beforeRequest", (event) => {
   const section = event.target;
