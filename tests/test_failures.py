@@ -5,12 +5,11 @@ import builtins
 import json
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
-from enum import Enum
 from importlib import import_module
 from io import StringIO
 from typing import ClassVar
@@ -36,7 +35,7 @@ from everstep.errors import (
     StepTimeout,
     UsageError,
 )
-from everstep.failures import as_mapping, describe, restore, type_name
+from everstep.failures import describe, restore, type_name
 from everstep.protocol.shapes import ErrorObject
 
 ClientError: type[Exception] = import_module("botocore.exceptions").ClientError  # botocore has no types
@@ -702,27 +701,3 @@ def test_a_restored_error_prints_the_recorded_stack() -> None:
 
     assert "everstep.errors.StepError: declined with 7: no funds" in printed.getvalue()
     assert "raise error" in printed.getvalue()
-
-
-# -- for Lambda ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (ErrorObject(), {}),
-        (ErrorObject(error_message="m", error_type="T"), {"errorMessage": "m", "errorType": "T"}),
-        (ErrorObject(error_data="d", stack_trace=("a", "b")), {"errorData": "d", "stackTrace": ["a", "b"]}),
-        (ErrorObject(error_message="", stack_trace=[]), {"errorMessage": "", "stackTrace": []}),
-    ],
-)
-def test_an_error_as_a_mapping_has_lambdas_names_and_only_what_is_there(error: ErrorObject, expected: Mapping[str, object]) -> None:
-    assert as_mapping(error) == expected
-
-
-class Shade(Enum):
-    DARK = 1
-
-
-def test_an_enum_among_the_args_leaves_just_the_message() -> None:
-    assert caught(ValueError(Shade.DARK)).args == ("Shade.DARK",)

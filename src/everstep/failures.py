@@ -259,12 +259,3 @@ def _trace_lines(error: BaseException) -> Iterator[str]:
         for member in cast("BaseExceptionGroup[BaseException]", error).exceptions:
             yield f"{type_name(type(member))}: {_message(member)}"
             yield from _trace_lines(member)
-
-
-def as_mapping(error: ErrorObject) -> Mapping[str, object]:
-    """The error as Lambda reports a function's error: errorMessage, errorType, errorData, stackTrace."""
-    names = {"errorMessage": error.error_message, "errorType": error.error_type, "errorData": error.error_data}
-    present: dict[str, object] = {name: value for name, value in names.items() if value is not None}
-    if error.stack_trace is not None:
-        present["stackTrace"] = list(error.stack_trace)
-    return present

@@ -72,15 +72,6 @@ def test_the_place_of_an_operation_is_fixed_when_it_is_first_seen_or_sent(record
         assert [kept.place(known) for known in order] == list(range(len(order)))
 
 
-def test_a_further_page_goes_on_where_the_first_ended_and_overwrites_nothing() -> None:
-    kept = journal(operation("a"), operation("b", "SUCCEEDED"))
-
-    kept.extend([operation("b", "FAILED"), operation("c")])
-
-    assert [kept.place(name) for name in "abc"] == [0, 1, 2]
-    assert kept.operations["b"].status == "SUCCEEDED"
-
-
 def test_a_mapping_that_is_no_dict_is_copied() -> None:
     recorded: Mapping[str, Operation] = {"a": operation("a")}.items().mapping
 

@@ -57,12 +57,6 @@ class Journal:
         """When the operation began, as a position among the others."""
         return self._places[operation_id]
 
-    def extend(self, operations: Iterable[Operation]) -> None:
-        """Add a further page of the recorded state, in order."""
-        for operation in operations:
-            self.operations.setdefault(operation.id, operation)
-            self._places.setdefault(operation.id, len(self._places))
-
 
 def check_identity(
     recorded: Operation,

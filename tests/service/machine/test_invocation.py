@@ -9,11 +9,9 @@ from everstep.service.machine.execution import stop_execution
 from everstep.service.machine.invocation import (
     NOTHING_PENDING,
     begin_invocation,
-    fail_execution,
     invocation_failed,
     invocation_lost,
     invocation_succeeded,
-    invocation_throttled,
 )
 from everstep.service.machine.model import ExecutionEnded, InvokeHandler, Outcome, Terms
 from everstep.service.machine.rules import Rules, backoff_ms
@@ -92,8 +90,6 @@ def test_changes_are_told_again_if_nothing_was_heard_of_the_invocation() -> None
 
     world.fail()
     assert world.later(1).begin().updated == ("w",)
-    world.throttle()
-    assert world.later(2).begin().updated == ("w",)
     world.send()
     world.fail()
 
@@ -261,7 +257,6 @@ def test_an_end_that_is_reported_late_or_twice_changes_nothing() -> None:
 
     world.apply(invocation_succeeded(world.state, "request-1", '{"Status": "SUCCEEDED"}', world.now))
     world.apply(invocation_failed(world.state, "request-1", BOOM, world.now, jitter=0))
-    world.apply(invocation_throttled(world.state, "request-1", BOOM, world.now, jitter=0))
     world.apply(invocation_lost(world.state, "request-1", world.now))
 
     assert world.execution is before
@@ -352,16 +347,6 @@ def test_a_failed_invocation_counts_as_an_operation() -> None:
     assert world.execution.used == used + 1
 
 
-def test_throttling_is_a_failure_that_the_history_does_not_mention() -> None:
-    world = running()
-
-    world.throttle()
-
-    assert world.events() == ["ExecutionStarted"]
-    assert world.execution.failures == 1
-    assert world.execution.due_at == world.now + 1000
-
-
 def test_a_lost_invocation_is_replaced_at_once_and_charges_nothing() -> None:
     world = running()
     used = world.execution.used
@@ -384,18 +369,3 @@ def test_an_invocation_nobody_answers_for_expires() -> None:
 
     assert world.execution.invocation is None
     assert world.is_invoked()
-
-
-def test_an_execution_whose_function_is_gone_fails() -> None:
-    gone = ErrorObject(error_type="ResourceNotFoundException", error_message="Function not found: f")
-    idle, busy = World(), running()
-
-    idle.apply(fail_execution(idle.state, gone, idle.now))
-    busy.apply(fail_execution(busy.state, gone, busy.now))
-    before = busy.execution
-    busy.apply(fail_execution(busy.state, BOOM, busy.now))
-
-    assert idle.execution.error == busy.execution.error == gone
-    assert idle.events()[1:] == ["ExecutionFailed"]
-    assert busy.events()[1:] == ["InvocationCompleted", "ExecutionFailed"]
-    assert busy.execution is before

@@ -173,9 +173,9 @@ class AnyExecution(RuleBasedStateMachine):
         self.world.suspend()
 
     @precondition(lambda self: self.is_running)
-    @rule(end=st.sampled_from(["fail", "throttle", "lose"]))
+    @rule(end=st.sampled_from(["fail", "lose"]))
     def the_invocation_goes_wrong(self, end: str) -> None:
-        {"fail": self.world.fail, "throttle": self.world.throttle, "lose": self.world.lose}[end]()
+        {"fail": self.world.fail, "lose": self.world.lose}[end]()
 
     @rule(operation_id=CALLBACKS, outcome=OUTCOMES, is_heartbeat=st.booleans())
     def somebody_answers_a_callback(self, operation_id: str, outcome: Outcome, is_heartbeat: bool) -> None:

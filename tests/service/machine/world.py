@@ -25,7 +25,6 @@ from everstep.service.machine.invocation import (
     invocation_failed,
     invocation_lost,
     invocation_succeeded,
-    invocation_throttled,
 )
 from everstep.service.machine.invoke import complete_chained_invoke
 from everstep.service.machine.model import (
@@ -183,9 +182,6 @@ class World:
 
     def fail(self, error: ErrorObject = BOOM) -> Transition:
         return self.apply(invocation_failed(self.state, self.request_id(), error, self.now, jitter=1.0, rules=self.rules))
-
-    def throttle(self, error: ErrorObject = BOOM) -> Transition:
-        return self.apply(invocation_throttled(self.state, self.request_id(), error, self.now, jitter=1.0, rules=self.rules))
 
     def lose(self) -> Transition:
         return self.apply(invocation_lost(self.state, self.request_id(), self.now))

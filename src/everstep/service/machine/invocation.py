@@ -130,18 +130,6 @@ def invocation_failed(state: State, request_id: str, error: ErrorObject, now: in
     return change.finish()
 
 
-def invocation_throttled(state: State, request_id: str, error: ErrorObject, now: int, *, jitter: float, rules: Rules = RULES) -> Transition:
-    """The function was not called, for want of capacity: as if it had failed, but the history does not mention it."""
-    change = Change(state, now, rules)
-    invocation = _running(change, request_id)
-    if invocation is None:
-        return change.finish()
-    _forget(change, invocation)
-    if change.is_open:
-        _try_again(change, error, jitter)
-    return change.finish()
-
-
 def invocation_lost(state: State, request_id: str, now: int, *, error: ErrorObject = LOST) -> Transition:
     """The invocation's end will never be known: the next one begins at once, and nothing is charged."""
     change = Change(state, now)
@@ -156,17 +144,6 @@ def lose(change: Change, invocation: Invocation, error: ErrorObject = LOST) -> N
     _end(change, invocation, payload_of(error))
     if change.is_open:
         _go_on(change, invoke_at=change.now)
-
-
-def fail_execution(state: State, error: ErrorObject, now: int) -> Transition:
-    """Close the execution because it cannot be invoked any more: its function is gone."""
-    change = Change(state, now)
-    if not change.is_open:
-        return change.finish()
-    if change.execution.invocation is not None:
-        _end(change, change.execution.invocation, IN_EXECUTION)
-    execution.fail(change, error)
-    return change.finish()
 
 
 def _running(change: Change, request_id: str) -> Invocation | None:
