@@ -109,7 +109,7 @@ def test_a_hostile_search_is_text(visitor: Visitor) -> None:
 
 
 fields = st.dictionaries(
-    st.sampled_from(["function", "name", "error"]), st.text(min_size=1).filter(lambda text: text == text.strip() != "")
+    st.sampled_from(["function", "name", "error", "waiting"]), st.text(min_size=1).filter(lambda text: text == text.strip() != "")
 )
 
 
@@ -119,10 +119,15 @@ def test_a_search_says_the_same_in_every_form(kept: dict[str, str], statuses: li
 
     assert wanted == Search(wanted.kept, statuses)
     assert len(wanted.asked()) == len(kept) + len(statuses)
-    assert wanted.among(["FAILED"]).statuses == (["FAILED"] if not statuses or "FAILED" in statuses else [])
+    assert set(wanted.among(STATUSES).statuses) <= set(statuses or STATUSES)
 
 
 def test_a_search_is_put_into_words() -> None:
     wanted = Search({"name": HOSTILE, "after": "2026-11-24T15:30"}, ["TIMED_OUT"])
 
     assert wanted.words() == f"timed out, called {HOSTILE}, started after 2026-11-24T15:30 UTC"
+    assert Search({"waiting": "ask", "kind": "CALLBACK"}).words() == "waiting in ask, waiting for a callback"
+
+
+def test_what_has_ended_waits_for_nothing() -> None:
+    assert Search({"waiting": "ask"}).among(["FAILED", "RUNNING"]).statuses == ["RUNNING"]

@@ -38,6 +38,24 @@ def test_the_list_shows_executions_of_all_functions_and_finds_them_by_what_they_
     assert visitor.get("/?function=no%20name").status == 400
 
 
+def test_the_list_finds_executions_by_the_operation_that_they_wait_in(server: Running, visitor: Visitor) -> None:
+    waiting(server, start(server, "approval", None, "list-approval"), "InvocationCompleted")
+    waiting(server, start(server, "sleeper", None, "list-sleeper"), "InvocationCompleted")
+
+    by_name = visitor.get("/?waiting=approval").text
+    by_kind = visitor.get("/?kind=WAIT").text
+    stuck = visitor.get("/functions/approval/figures").text
+
+    assert "list-approval" in by_name
+    assert "list-sleeper" not in by_name
+    assert "in approval since" in by_name
+    assert "list-sleeper" in by_kind
+    assert "list-approval" not in by_kind
+    assert 'href="/console/?function=approval&amp;waiting=approval&amp;kind=CALLBACK"' in stuck
+    assert visitor.get("/?waiting=a&error=b").status == 400
+    assert "<img" not in visitor.get("/?waiting=%3Cimg%20src=x%3E").text
+
+
 def test_counts_are_links_to_what_they_count(server: Running, visitor: Visitor) -> None:
     ended(server, start(server, "failing"))
 

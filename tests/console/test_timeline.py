@@ -69,12 +69,20 @@ def test_every_operation_of_a_history_without_cycles_is_shown_once(history: list
 
 
 def test_figures_tell_operations_apart_by_name() -> None:
-    told = timeline([event("StepStarted", 1, "pay"), event("StepFailed", 3, "pay"), event("CallbackStarted", 3, "ask")])
+    told = timeline(
+        [
+            event("StepStarted", 1, "pay"),
+            event("StepFailed", 3, "pay"),
+            event("ChainedInvokeStarted", 3, "ask"),
+            event("StepStarted", 3, "work"),
+        ]
+    )
 
     rows: dict[str, Any] = {row.title: row for row in figures([told, told])}
 
-    assert (rows["pay"].count, rows["pay"].failures, rows["pay"].p50_s, rows["pay"].waiting) == (2, 2, 2, 0)
-    assert (rows["ask"].p50_s, rows["ask"].waiting) == (None, 2)
+    assert (rows["pay"].count, rows["pay"].failures, rows["pay"].p50_s, rows["pay"].stuck) == (2, 2, 2, 0)
+    assert (rows["ask"].p50_s, rows["ask"].stuck, rows["ask"].searched) == (None, 2, {"waiting": "ask", "kind": "CHAINED_INVOKE"})
+    assert (rows["work"].stuck, rows["work"].searched) == (2, None)
 
 
 def test_the_iterations_of_a_map_count_as_one_operation() -> None:

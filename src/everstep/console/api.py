@@ -37,6 +37,16 @@ class Refused(Exception):
         return self.code in ("MissingAuthenticationTokenException", "UnrecognizedClientException", "InvalidSignatureException")
 
 
+class WaitingOperation(Shape, frozen=True):
+    """due_timestamp: when it goes on by itself."""
+
+    id: str
+    type: str
+    start_timestamp: float
+    name: str | None = None
+    due_timestamp: float | None = None
+
+
 class Found(Shape, frozen=True):
     """An execution in a list."""
 
@@ -47,6 +57,7 @@ class Found(Shape, frozen=True):
     start_timestamp: float
     end_timestamp: float | None = None
     error_type: str | None = None
+    waiting_operation: WaitingOperation | None = None
 
     @property
     def function(self) -> str:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from everstep.console.api import Found
+from everstep.console.searches import waiting_in
 from everstep.console.timeline import Operation, Timeline
 
 _NUMBER: Final = re.compile(r"-\d+$")
@@ -47,7 +48,8 @@ def pace(executions: Sequence[Found], now_s: float) -> Pace | None:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """seconds: of those that have ended. waiting: in how many executions it is what they stand at."""
+    """p50_s, p99_s: of those that have ended. stuck: in how many executions it is what they stand at. searched: the fields of a search
+    for those of them that wait; None if none does."""
 
     title: str
     kind: str
@@ -56,13 +58,15 @@ class Row:
     retries: int
     p50_s: float | None
     p99_s: float | None
-    waiting: int
+    stuck: int
+    searched: Mapping[str, str] | None
 
 
 def figures(timelines: Iterable[Timeline]) -> Sequence[Row]:
     """In the order in which they first appear."""
     lasted: dict[tuple[str, str], list[float]] = {}
-    total, failures, retries, waiting = (Counter[tuple[str, str]]() for _ in range(4))
+    total, failures, retries, stuck = (Counter[tuple[str, str]]() for _ in range(4))
+    searched: dict[tuple[str, str], Mapping[str, str]] = {}
     for timeline in timelines:
         for operation in timeline.operations:
             key = _key(operation)
@@ -72,9 +76,21 @@ def figures(timelines: Iterable[Timeline]) -> Sequence[Row]:
             ended = lasted.setdefault(key, [])
             if operation.ends_at is not None:
                 ended.append(operation.ends_at - operation.starts_at)
-        waiting.update({_key(one) for one in timeline.waits_for()})
+        open_ones = timeline.waits_for()
+        stuck.update({_key(one) for one in open_ones})
+        searched |= {_key(one): waiting_in(one.kind, one.name) for one in open_ones if one.status in ("WAITING", "RETRYING")}
     return [
-        Row(title, kind, total[key], failures[key], retries[key], percentile(ended, 50), percentile(ended, 99), waiting[key])
+        Row(
+            title,
+            kind,
+            total[key],
+            failures[key],
+            retries[key],
+            percentile(ended, 50),
+            percentile(ended, 99),
+            stuck[key],
+            searched.get(key),
+        )
         for key, ended in lasted.items()
         for title, kind in [key]
     ]

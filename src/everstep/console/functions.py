@@ -74,4 +74,6 @@ async def function_figures(visit: Visit) -> Response:
         shown = await visit.api.execution(one.durable_execution_arn, with_data=False)
         told.append(await told_of(visit.api, shown, SAMPLED_EVENTS))
     open_ones = sum(one.status in OPEN for one in latest[:SAMPLE])
-    return visit.page("_figures.html", pace=pace(latest, visit.now_s), rows=figures(told), sampled=len(told), open_ones=open_ones)
+    return visit.page(
+        "_figures.html", function=name, pace=pace(latest, visit.now_s), rows=figures(told), sampled=len(told), open_ones=open_ones
+    )
