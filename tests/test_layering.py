@@ -62,7 +62,8 @@ MAY_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "client": ("client", "errors", "protocol", "threads"),
     "threads": (),
-    "console": ("console", "protocol"),
+    # It lines up two histories as the command line does.
+    "console": ("console", "errors", "histories.comparison", "histories.reading", "histories.recording", "protocol"),
     "service.machine": ("errors", "protocol", "service.machine"),
 }
 

@@ -130,6 +130,27 @@ def test_executions_are_listed_with_those_started_last_first(everstep: Command, 
     assert row.split()[:4] == ["SUCCEEDED", "quick", "listed", id_of(ended)[:8]]
 
 
+def test_two_executions_are_compared(everstep: Command) -> None:
+    one, other, again = (everstep.fine("start", "order", "--input", f'{{"amount": {amount}}}', "--wait").split()[0] for amount in (1, 2, 1))
+
+    shown = everstep.fine("compare", id_of(one), other)
+    parsed = everstep.parsed("compare", one, other)
+
+    assert "the executions differ in input, result" in shown
+    assert "first difference: double, in result" in shown
+    assert not any("Wait" in line for line in shown.splitlines())
+    assert any("Wait" in line for line in everstep.fine("compare", one, other, "--all").splitlines())
+    assert [(pair["Path"], pair["Verdict"], pair["DiffersIn"]) for pair in parsed["Operations"]] == [
+        ("double", "DIFFERS", ["RESULT"]),
+        ("Wait", "SAME", []),
+        ("double#2", "DIFFERS", ["RESULT"]),
+    ]
+    assert parsed["FirstDifference"] == "double"
+    assert parsed["Operations"][0]["Left"]["StepDetails"]["Result"] == "2"
+    assert parsed["Right"]["DurableExecutionArn"] == other
+    assert everstep.parsed("compare", one, again)["FirstDifference"] is None
+
+
 def test_executions_are_found_by_what_they_wait_for_and_what_they_failed_with(everstep: Command, waiting: str) -> None:
     failed = everstep("start", "failing", "--wait").stdout.splitlines()[0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from everstep.cli.callback import callbacks
+from everstep.cli.compare import compare
 from everstep.cli.delete import delete
 from everstep.cli.dev import dev
 from everstep.cli.estimate import estimate
@@ -44,6 +45,7 @@ def application() -> typer.Typer:
     app.command()(history)
     app.command()(watch)
     app.add_typer(callbacks(), name="callback")
+    app.command()(compare)
     app.command()(fork)
     app.command()(stop)
     app.command()(pause)

@@ -45,12 +45,14 @@ def console() -> Console:
 
 def tree(lines: Iterable[Line]) -> Text:
     """A tree of operations, each line's status in its colour."""
-    found: list[Text] = []
-    for line in lines:
-        text = Text(line.text)
-        text.highlight_words([line.status], STYLES.get(line.status, ""))
-        found.append(text)
-    return Text("\n").join(found)
+    return Text("\n").join(outcome(line.status, line.text) for line in lines)
+
+
+def outcome(name: str, line: str) -> Text:
+    """A line that says a status, which stands out in its colour."""
+    text = Text(line)
+    text.highlight_words([name], STYLES.get(name, ""))
+    return text
 
 
 def status(name: str) -> Text:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import builtins
 import difflib
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -16,6 +15,7 @@ from typing import Final, Generic, TypeVar, cast
 import msgspec
 
 from everstep.errors import ExecutionFailed, UsageError
+from everstep.histories.paths import path, places_of
 from everstep.protocol.shapes import ErrorObject, ExecutionStatus, Operation, OperationStatus, OperationType
 from everstep.serdes import serdes_for
 from everstep.testing.drawing import Line, outcome_line, timeline, tree
@@ -198,18 +198,12 @@ class RecordedExecution(Generic[Out_co]):
     def operations(self) -> Sequence[RecordedOperation]:
         """All of them, in the order in which they began."""
         found: dict[str, RecordedOperation] = {}
-        names: dict[str | None, Counter[str]] = {}
+        places = places_of(self.recorded)
         for operation in self.recorded:
             if operation.type == "EXECUTION":
                 continue
             parent = found.get(operation.parent_id or "")
-            label = operation.name or operation.sub_type or operation.type
-            siblings = names.setdefault(operation.parent_id, Counter())
-            siblings[label] += 1
-            if siblings[label] > 1:
-                label = f"{label}#{siblings[label]}"
-            path = label if parent is None else f"{parent.path}/{label}"
-            one = found[operation.id] = RecordedOperation(operation, path, parent, self._read)
+            one = found[operation.id] = RecordedOperation(operation, path(places[operation.id]), parent, self._read)
             if parent is not None:
                 parent.children.append(one)
         return list(found.values())
