@@ -58,12 +58,15 @@ class Threads(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Let the threads end, each with its call; none is waited for. The next call starts a new one."""
-        for _ in self._threads:
-            self._jobs.put(None)
+        self._end()
         self._begin()
 
     def __del__(self) -> None:
-        self.shutdown()
+        self._end()
+
+    def _end(self) -> None:
+        for _ in self._threads:
+            self._jobs.put(None)
 
     def _begin(self) -> None:
         self._threads: list[Thread] = []
@@ -80,15 +83,6 @@ class Threads(Executor):
     def _start_more(self, inbox: _Inbox) -> None:
         inbox.is_watched = False
         self._start(min(self._jobs.qsize(), self._limit - len(self._threads)))
-
-
-def raisable(error: BaseException) -> BaseException:
-    """The error, as a coroutine or a future can raise it: a StopIteration would mean something else there."""
-    if not isinstance(error, StopIteration):
-        return error
-    raised = RuntimeError("a function raised StopIteration")
-    raised.__cause__ = error
-    return raised
 
 
 class _Inbox:
@@ -116,8 +110,12 @@ class _Inbox:
                 continue
             if error is None:
                 future.set_result(result)
+            elif isinstance(error, StopIteration):  # which no future takes: to raise it in a coroutine would mean something else
+                stopped = RuntimeError("a function raised StopIteration")
+                stopped.__cause__ = error
+                future.set_exception(stopped)
             else:
-                future.set_exception(raisable(error))
+                future.set_exception(error)
 
 
 class _Load:
@@ -152,3 +150,7 @@ def _perform(job: _Job, load: _Load) -> None:
         failure = error
     load.remove()  # before the loop learns of it, or its next call would find this thread busy
     inbox.put(future, result, failure)
+
+
+for_steps = Threads(64, "everstep-steps")
+"""Where the bodies of steps that are plain functions run."""

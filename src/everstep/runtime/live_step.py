@@ -26,12 +26,9 @@ from everstep.runtime.engine import Engine
 from everstep.runtime.spawn import spawn
 from everstep.serdes import Serdes
 from everstep.step_context import StepContext, current_step
-from everstep.threads import Threads, raisable
 
 if TYPE_CHECKING:
     from everstep.plugins.api import AttemptStartInfo, FunctionOutcome
-
-_threads = Threads(64, "everstep-steps")
 
 
 class StepCall(Struct):
@@ -126,7 +123,7 @@ class LiveStep:
             elif is_async:
                 coroutine = call.body(*self._arguments())
             elif not engine.may_block:
-                self._await_thread(engine.host.run_in_executor(_threads, partial(self._context.run, call.body, *self._arguments())))
+                self._await_thread(self._in_thread(partial(self._context.run, call.body, *self._arguments())))
                 return
             else:
                 answer = self._context.run(call.body, *self._arguments())
@@ -135,7 +132,7 @@ class LiveStep:
                     return
                 coroutine = _awaited(answer)
         except Exception as error:  # of a plain body, or of arguments that do not fit an async one
-            self._failed(cast("Exception", raisable(error)))
+            self._failed(error)
             return
         self._await(spawn(engine.host, cast("Coroutine[object, object, object]", coroutine), self._context))
 
@@ -146,6 +143,11 @@ class LiveStep:
         else:
             self._engine.running(body, in_thread=False)
             body.add_done_callback(self._ended)
+
+    def _in_thread(self, call: Callable[[], object]) -> asyncio.Future[object]:
+        from everstep.threads import for_steps
+
+        return self._engine.host.run_in_executor(for_steps, call)
 
     def _await_thread(self, body: asyncio.Future[object]) -> None:
         self._body = body
@@ -165,7 +167,7 @@ class LiveStep:
     async def _call_body(self) -> object:
         value = await self._in_time()
         if self._engine.texts.blocks:
-            return _Written(await self._engine.host.run_in_executor(_threads, self._written, value))
+            return await self._in_thread(lambda: _Written(self._written(value)))
         return value
 
     async def _in_time(self) -> object:
@@ -184,7 +186,7 @@ class LiveStep:
         call = self._call
         if _is_async(call.body):
             return await cast("Callable[..., Awaitable[object]]", call.body)(*self._arguments())
-        answer = await self._engine.host.run_in_executor(_threads, lambda: self._context.copy().run(call.body, *self._arguments()))
+        answer = await self._in_thread(lambda: self._context.copy().run(call.body, *self._arguments()))
         return await cast("Awaitable[object]", answer) if isawaitable(answer) else answer
 
     def _ended(self, body: asyncio.Future[object]) -> None:
