@@ -13,10 +13,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: screenshots help setup demo test test-all fuzz soak lint format types bench bench-console conformance conformance-all peers bench-peers clean
+.PHONY: screenshots help setup demo test test-all fuzz soak lint format types bench bench-console conformance conformance-all peers bench-peers bench-peers-service bench-peers-sdk clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo 'PYTHON=python3.13 picks the interpreter when .venv is made; ARGS="-k retry" is passed on to test, demo and bench.'
 
 setup: $(READY) ## Make .venv and install the package and its tools (the others do it when needed)
@@ -80,7 +80,12 @@ bench: $(READY) ## Measure, and print the figures
 bench-console: $(READY) ## Measure when the console's pages are seen, with 100,000 executions (needs chromium)
 	$(BIN)/python -m bench.console $(ARGS)
 
-bench-peers: $(READY) ## Measure beside the other SDKs; SUITE is the directory of the scenario suite
+bench-peers: bench-peers-service bench-peers-sdk ## Measure the service and the SDK beside others, and write bench/RESULTS.md (without ARGS)
+
+bench-peers-service: $(READY) ## Measure the service beside DBOS, Absurd, Restate and AWS's local runner (needs npm)
+	$(BIN)/python -m bench.peers.field.run $(ARGS)
+
+bench-peers-sdk: $(READY) ## Measure the SDK beside others; SUITE is the directory of the scenario suite
 	$(BIN)/python -m bench.peers.run $(SUITE) $(ARGS)
 
 clean: ## Remove everything that these targets made, .venv too

@@ -29,7 +29,8 @@ from urllib.parse import quote
 
 from playwright.sync_api import Browser, sync_playwright
 
-from bench.service import ROOT, free_port, until_ready
+from bench.load import free_port, until_answered
+from bench.service import ROOT
 from everstep import DurableContext, durable
 from everstep.client.executions import ExecutionsApi, client_for
 from everstep.protocol.ids import operation_id
@@ -124,7 +125,7 @@ def serving(path: Path) -> Generator[str]:
     command += [*(f"{name}=bench.console:work" for name in FUNCTIONS), "--execution-timeout", "86400", "--log-level", "warning"]
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
     try:
-        until_ready(port)
+        until_answered(port, "/ready")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()

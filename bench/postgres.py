@@ -28,7 +28,7 @@ from everstep.service.stores.urls import store_at
 REPEATS = 3
 
 
-async def raw(url: str, clients: int) -> None:
+async def raw(url: str, clients: int) -> float:
     """The floor: one table, a row a commit, nothing else."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute("DROP TABLE IF EXISTS rows")
@@ -44,7 +44,9 @@ async def raw(url: str, clients: int) -> None:
         return count
 
     counts = await asyncio.gather(*(client() for _ in range(clients)))
-    report(f"the server, one insert a commit, {clients} clients", sum(counts), time.perf_counter() - began, time.process_time() - cpu)
+    return report(
+        f"the server, one insert a commit, {clients} clients", sum(counts), time.perf_counter() - began, time.process_time() - cpu
+    )
 
 
 async def commits(url: str) -> None:

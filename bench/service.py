@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import http.client
 import json
 import os
 import signal
@@ -21,23 +20,23 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Final, cast
+from unittest.mock import patch
 
 import everstep
+from bench import load
+from bench.load import Figures
 from everstep import DurableContext, durable
-from everstep.service.stores.api import Store
+from everstep.service.stores.api import Store, Write
 
-EXECUTIONS: Final = 500
-AT_ONCE: Final = 50
+LANES: Final = str(load.AT_ONCE)
 MAX_ROOM: Final = 1_250
 """What a service has room for when nothing runs."""
 ROOT: Final = Path(__file__).parent.parent
-Figures = dict[str, float]
 
 # -- the programs --------------------------------------------------------------
 
@@ -81,53 +80,52 @@ async def last() -> int:
 # -- embedded ------------------------------------------------------------------
 
 
-async def sequential(url: str) -> Figures:
+async def sequential(url: str, steps: int = 1_000) -> Figures:
     async with everstep.Service(url) as service:
-        await (await service.start(work, {"n": 20})).result()
-        began = time.perf_counter()
-        await (await service.start(work, {"n": 1_000})).result()
-        return {"steps/s": 1_000 / (time.perf_counter() - began)}
+        return await load.sequential(works(service), steps)
+
+
+def works(service: everstep.Service) -> load.Work:
+    async def run(steps: int) -> int:
+        return await (await service.start(work, {"n": steps})).result()
+
+    return run
 
 
 async def fan(url: str) -> Figures:
-    """Many short executions, so many at once, and how long each checkpoint took."""
+    """Many short executions, so many at once, how long each checkpoint took, and how many a commit carried."""
     async with everstep.Service(url) as service:
-        client = service.engine.client
-        checkpoint, took = client.checkpoint, list[float]()
+        client, store = service.engine.client, service.engine.store
+        checkpoint, commit = cast("Callable[..., Awaitable[object]]", client.checkpoint), store.commit
+        took, groups = list[float](), list[int]()
 
         async def timed(*arguments: object) -> object:
             began = time.perf_counter()
-            answer = await checkpoint(*arguments)  # type: ignore[arg-type]  # passed on as it comes
+            answer = await checkpoint(*arguments)
             took.append(time.perf_counter() - began)
             return answer
 
-        client.checkpoint = timed  # type: ignore[method-assign, assignment]
-        await (await service.start(work, {"n": 20})).result()
-        took.clear()
+        async def counted(writes: Sequence[Write]) -> Sequence[bool]:
+            groups.append(sum(len(write.records) for write in writes))
+            return await commit(writes)
 
-        async def one() -> None:
-            await (await service.start(work, {"n": 5})).result()
-
-        seconds = await at_once(one, EXECUTIONS)
+        with patch.object(client, "checkpoint", timed), patch.object(store, "commit", counted):
+            await works(service)(20)
+            took.clear()
+            groups.clear()
+            figures = await load.fan(works(service))
         quantiles = statistics.quantiles(took, n=100)
         return {
-            "executions/s": EXECUTIONS / seconds,
-            "steps/s": EXECUTIONS * 5 / seconds,
+            **figures,
             "checkpoint_p50_ms": quantiles[49] * 1e3,
             "checkpoint_p99_ms": quantiles[98] * 1e3,
+            "operations/commit": sum(groups) / len(groups),
         }
 
 
 async def empty(url: str) -> Figures:
-    """From start to result of an execution that does nothing, one after the other."""
     async with everstep.Service(url) as service:
-        took: list[float] = []
-        for _ in range(550):
-            began = time.perf_counter()
-            await (await service.start(work, {"n": 0})).result()
-            took.append(time.perf_counter() - began)
-        quantiles = statistics.quantiles(took[50:], n=100)
-        return {"p50_ms": quantiles[49] * 1e3, "p99_ms": quantiles[98] * 1e3}
+        return await load.empty(works(service))
 
 
 async def late(url: str) -> Figures:
@@ -135,9 +133,7 @@ async def late(url: str) -> Figures:
     async with everstep.Service(url) as service:
         body_times.clear()
         await (await service.start(work, {"n": 2_950})).result()
-    early = statistics.median(after - before for before, after in pairwise(body_times[10:210]))
-    end = statistics.median(after - before for before, after in pairwise(body_times[-200:]))
-    return {"step_10_us": early * 1e6, "step_2900_us": end * 1e6, "ratio": end / early}
+    return load.early_and_late(body_times)
 
 
 async def dying(url: str) -> Figures:
@@ -163,10 +159,10 @@ async def asleep(url: str, count: int) -> Figures:
         async def one() -> None:
             await service.start(sleeper, {"seconds": 86_400})
 
-        await at_once(one, 2_000)
+        await load.at_once(one, 2_000)
         await until_at_rest(service)
         before = resident_bytes()
-        seconds = await at_once(one, count)
+        seconds = await load.at_once(one, count)
         await until_at_rest(service)
         return {"bytes_each": (resident_bytes() - before) / count, "put_to_sleep/s": count / seconds}
 
@@ -209,28 +205,13 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-async def at_once(one: Callable[[], Awaitable[None]], count: int, lanes: int = AT_ONCE) -> float:
-    """Seconds that `count` calls take, so many at a time."""
-    remaining = iter(range(count))
-    began = time.perf_counter()
-
-    async def lane() -> None:
-        for _ in remaining:
-            await one()
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(lanes):
-            group.create_task(lane())
-    return time.perf_counter() - began
-
-
 # -- over HTTP -----------------------------------------------------------------
 
 
 @contextmanager
 def servers(url: str, count: int) -> Generator[list[int]]:
     """Servers on one store, each with a process that pulls from it. Their ports."""
-    ports, processes = [free_port() for _ in range(count)], list[subprocess.Popen[bytes]]()
+    ports, processes = [load.free_port() for _ in range(count)], list[subprocess.Popen[bytes]]()
     functions = Path("bench-functions.json")
     functions.write_text(json.dumps({"functions": [{"name": "work", "DurableConfig": {"ExecutionTimeout": 900}}]}))
     command = [sys.executable, "-m", "everstep.cli.main"]
@@ -239,8 +220,8 @@ def servers(url: str, count: int) -> Generator[list[int]]:
         for port in ports:
             serve = [*command, "server", "--store", url, "--port", str(port), "--functions", str(functions)]
             processes.append(subprocess.Popen(serve, stderr=subprocess.DEVNULL))
-            until_ready(port)
-            pull = [*command, "worker", "work=bench.service:work", "--server", f"http://127.0.0.1:{port}", "--concurrency", str(AT_ONCE)]
+            load.until_answered(port, "/ready")
+            pull = [*command, "worker", "work=bench.service:work", "--server", f"http://127.0.0.1:{port}", "--concurrency", LANES]
             processes.append(subprocess.Popen(pull, env=environment, stderr=subprocess.DEVNULL))
         yield ports
     finally:
@@ -250,97 +231,18 @@ def servers(url: str, count: int) -> Generator[list[int]]:
             process.wait(30)
 
 
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def until_ready(port: int) -> None:
-    for _ in range(400):
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/ready")
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            pass
-        time.sleep(0.05)
-    raise TimeoutError("the server does not answer")
-
-
-class Invoker:
-    """Synchronous Invokes over one kept connection: the least client there is, so that the servers have the processor."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    @staticmethod
-    @asynccontextmanager
-    async def of(port: int) -> AsyncGenerator[Invoker]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            yield Invoker(reader, writer)
-        finally:
-            writer.close()
-
-    async def invoke(self, steps: int) -> bytes:
-        body = json.dumps({"n": steps}).encode()
-        self._writer.write(
-            b"POST /2015-03-31/functions/work/invocations?Qualifier=$LATEST HTTP/1.1\r\nHost: bench\r\n"
-            b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
-        )
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
-        answer = await self._reader.readexactly(length)
-        if not head.startswith(b"HTTP/1.1 200") or b"x-amz-function-error" in head.lower():
-            raise AssertionError(head + answer)
-        return answer
-
-
 async def over_http(url: str, instances: int) -> Figures:
+    path = "/2015-03-31/functions/work/invocations?Qualifier=$LATEST"
     with servers(url, instances) as ports:
-        lanes = AT_ONCE // instances
-        took: list[float] = []
-
-        async def lane(port: int, remaining: list[int], steps: int) -> None:
-            async with Invoker.of(port) as invoker:
-                while remaining:
-                    remaining.pop()
-                    began = time.perf_counter()
-                    answer = await invoker.invoke(steps)
-                    took.append(time.perf_counter() - began)
-                    assert answer == str(sum(range(steps))).encode(), answer
-
-        async def all_lanes(count: int, steps: int, per_port: int) -> float:
-            remaining = list(range(count))
-            began = time.perf_counter()
-            async with asyncio.TaskGroup() as group:
-                for port in ports:
-                    for _ in range(per_port):
-                        group.create_task(lane(port, remaining, steps))
-            return time.perf_counter() - began
-
-        await all_lanes(100, 2, lanes)
-        seconds = await all_lanes(EXECUTIONS, 5, lanes)
-        took.clear()
-        await all_lanes(200, 0, 1)
-        quantiles = statistics.quantiles(took, n=100)
-        return {
-            "executions/s": EXECUTIONS / seconds,
-            "steps/s": EXECUTIONS * 5 / seconds,
-            "empty_p50_ms": quantiles[49] * 1e3,
-            "empty_p99_ms": quantiles[98] * 1e3,
-        }
+        async with load.posts(ports, path) as work:
+            return await load.apart(work)
 
 
 # -- running them --------------------------------------------------------------
 
 CASES: Final[dict[str, tuple[Callable[[str], Coroutine[object, object, Figures]], ...]]] = {
     "1 execution of 1,000 steps": (sequential,),
-    f"{EXECUTIONS} executions of 5 steps, {AT_ONCE} at once": (fan,),
+    f"{load.EXECUTIONS} executions of 5 steps, {load.AT_ONCE} at once": (fan,),
     "an empty execution, start to result": (empty,),
     "step 10 and step 2,900": (late,),
     "restart with 1,000 steps recorded": (dying, restarted),
@@ -400,7 +302,7 @@ def measure(store: str, url: str, options: argparse.Namespace) -> None:
                 runs.append(figures)
             show(what, runs)
     for instances in (1, 2) if store == "postgres" else (1,):
-        what = f"over HTTP, {instances} server{'s' * (instances > 1)} and worker{'s' * (instances > 1)}, {EXECUTIONS} of 5 steps"
+        what = f"over HTTP, {instances} server{'s' * (instances > 1)} and worker{'s' * (instances > 1)}, {load.EXECUTIONS} of 5 steps"
         if options.only in what:
             show(what, [in_a_process("over_http", fresh(), str(instances)) for _ in range(options.reps)])
     if options.asleep and options.only in "asleep":
@@ -417,8 +319,7 @@ def main() -> None:
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        function, url, *arguments = options.child
-        print(json.dumps(asyncio.run(CHILDREN[function](url, *map(int, arguments)))))
+        load.run_child(CHILDREN, options.child)
         return
     with tempfile.TemporaryDirectory(dir=os.getcwd(), prefix="bench-") as folder:
         os.chdir(folder)

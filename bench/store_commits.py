@@ -67,11 +67,13 @@ def write(identity: str, revision: int) -> Write:
     )
 
 
-def report(what: str, writes: int, seconds: float, cpu: float) -> None:
+def report(what: str, writes: int, seconds: float, cpu: float) -> float:
+    """The writes a second, after printing them."""
     print(f"{what:<58} {writes / seconds:>9,.0f} writes/s {cpu / writes * 1e6:>7,.0f} µs CPU each")
+    return writes / seconds
 
 
-def raw(path: Path, rows: int) -> None:
+def raw(path: Path, rows: int) -> float:
     """The floor: one table, `rows` rows a commit, nothing else."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -86,7 +88,7 @@ def raw(path: Path, rows: int) -> None:
                 connection.execute("INSERT INTO rows (body) VALUES (?)", (body,))
             connection.execute("COMMIT")
             count += rows
-        report(f"raw sqlite3, one insert, {rows} a commit", count, time.perf_counter() - began, time.process_time() - cpu)
+        return report(f"raw sqlite3, one insert, {rows} a commit", count, time.perf_counter() - began, time.process_time() - cpu)
 
 
 async def measured(what: str, writers: int, commit: Callable[[Write], Awaitable[object]]) -> int:

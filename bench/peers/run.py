@@ -1,9 +1,9 @@
-"""Everstep beside the other SDKs of the family, in one run: `make bench-peers`.
+"""Everstep beside the other SDKs of the family, in one run: `make bench-peers-sdk`.
 
     python -m bench.peers.run SUITE [--reps N] [--only TEXT] [--out FILE]
 
 SUITE is the directory of the scenario suite (its README says how it measures), which is not part of this repository. A copy of
-it with our adapter, and a virtual environment for each SDK, go to build/bench-peers. The table is written to bench/RESULTS.md.
+it with our adapter, and a virtual environment for each SDK, go to build/bench-peers. The tables are written to bench/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from bench.peers.sections import PATH, write_section
 
 HERE: Final = Path(__file__).parent
 BUILD: Final = Path("build/bench-peers")
@@ -168,21 +170,22 @@ def main() -> None:
     parser.add_argument("suite", type=Path)
     parser.add_argument("--only", default="", help="a regular expression on scenario names; without it, cold starts are measured too")
     parser.add_argument("--reps", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=Path("bench/RESULTS.md"))
+    parser.add_argument("--out", type=Path, default=PATH)
     options = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
     venvs = environments()
     rows = read(measure(suite_with_us(options.suite), venvs, options.only, options.reps))
     version = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
     peers = ", ".join(requirement for name in ("aws", "async") for requirement in PEERS[name])
-    options.out.write_text(
-        "# Results beside the peers\n\n"
+    text = (
+        "## The SDK beside the others\n\n"
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} processors; everstep "
         f"{version}, {peers}. Medians of up to {options.reps} processes per scenario and SDK, which take turns. A ratio is "
-        "to the better peer of the row; the floor is the least code that speaks the protocol. Written by `make bench-peers`.\n\n"
+        "to the better peer of the row; the floor is the least code that speaks the protocol. Written by `make bench-peers-sdk`.\n\n"
         + "\n".join(table(rows, name) for name in OURS)
     )
-    print(options.out.read_text())
+    write_section("sdk", text, options.out)
+    print(text)
 
 
 if __name__ == "__main__":
