@@ -36,7 +36,7 @@ def test_each_operation_leads_to_the_form_that_forks_from_it(server: Running, vi
 
     assert f"/fork/{in_path(priced)}?operation={step}" in shown
     assert "Fork at look_up" in form
-    assert ">100</textarea>" in form
+    assert "\n100</textarea>" in form
 
 
 def test_a_fork_begins_where_the_execution_stood(server: Running, visitor: Visitor, priced: str) -> None:
@@ -72,7 +72,7 @@ def test_what_is_not_taken_is_still_in_the_form(server: Running, visitor: Visito
     assert "{oops</textarea>" in no_json.text
     assert 'value="mine"' in no_json.text
     assert "cannot name an execution" in no_name.text
-    assert ">7</textarea>" in no_name.text
+    assert "\n7</textarea>" in no_name.text
 
 
 def test_a_wait_has_no_result_that_could_be_another(server: Running, visitor: Visitor, priced: str) -> None:

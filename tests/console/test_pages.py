@@ -139,7 +139,7 @@ def test_a_callback_is_failed_by_its_form(server: Running, visitor: Visitor) -> 
     visitor.get(page_of(arn))
     callback = event_of(server, arn, "CallbackStarted")["CallbackStartedDetails"]["CallbackId"]
 
-    visitor.post(f"/callback/{in_path(arn)}", ("callback", callback), ("outcome", "fail"), ("value", "not today"))
+    visitor.post(f"/callback/{in_path(arn)}", ("callback", callback), ("outcome", "fail"), ("message", "not today"))
 
     assert status_of(server.client, ended(server, arn)) == "FAILED"
     assert "not today" in visitor.get(page_of(arn)).text
@@ -247,7 +247,7 @@ def test_what_is_not_there_is_said_to_be_so(server: Running, visitor: Visitor) -
     assert visitor.get("/nowhere").status == 404
     assert visitor.get("/functions/nobody").status == 404
     assert server.request("GET", "/console")[0] == 307
-    for name in ("console.js", "htmx.min.js", "icon.svg"):
+    for name in ("console.js", "editor.js", "timeline.js", "htmx.min.js", "icon.svg"):
         assert visitor.get(f"/static/{name}").status == 200
 
 

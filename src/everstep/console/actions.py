@@ -60,7 +60,7 @@ async def answer_callback(visit: Visit) -> Response:
     """Complete a callback that the execution waits for, or fail it."""
     callback_id, value = visit.field("callback"), visit.field("value")
     if visit.field("outcome") == "fail":
-        error = ErrorObject(error_type=visit.field("error_type").strip() or "CallbackRejected", error_message=value)
+        error = ErrorObject(error_type=visit.field("error_type").strip() or "CallbackRejected", error_message=visit.field("message"))
         await visit.api.fail_callback(callback_id, error)
     else:
         if value.strip() and (problem := json_problem(value)):

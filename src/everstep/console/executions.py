@@ -26,6 +26,8 @@ KEPT: Final = 16
 """Histories of executions that have ended, which nothing changes any more."""
 WIDTH: Final = 1000
 """Of a timeline, in its own units."""
+LEAST: Final = 0.0001
+"""Of a bar: one of no width would not be drawn. Its outline makes it visible at any scale."""
 
 _ended: OrderedDict[tuple[str, float], Timeline] = OrderedDict()
 
@@ -132,8 +134,8 @@ def _section(told: Timeline, start: int, now_s: float) -> Section:
 
     def bar(span: Span) -> Bar:
         ends_at = until if span.ends_at is None else min(span.ends_at, until)
-        x = min(max((span.starts_at - told.starts_at) * scale, 0.0), WIDTH - 3.0)
-        return Bar(span.kind, x, max((ends_at - span.starts_at) * scale, 3.0), span.ends_at is None, max(ends_at - span.starts_at, 0.0))
+        x = min(max((span.starts_at - told.starts_at) * scale, 0.0), float(WIDTH))
+        return Bar(span.kind, x, max((ends_at - span.starts_at) * scale, LEAST), span.ends_at is None, max(ends_at - span.starts_at, 0.0))
 
     chosen = told.operations[start : start + SECTION]
     rows = [Row(one, [bar(span) for span in one.spans], max((one.ends_at or until) - one.starts_at, 0.0)) for one in chosen]

@@ -15,7 +15,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   const isTimed = (section.getAttribute("hx-trigger") || "").includes("every");
   if (!isTimed || !section.hasChildNodes()) return;
   const isAtWork = section.querySelector("input:checked, textarea:focus, input:focus, pre:focus")
-    || [...section.querySelectorAll("textarea")].some((area) => area.value !== area.defaultValue);
+    || [...section.querySelectorAll("textarea, input")].some((field) => field.value !== field.defaultValue);
   if (document.hidden || isAtWork) event.preventDefault();
 });
 
