@@ -256,6 +256,35 @@ def test_all_of_a_page_are_chosen_by_one_box(server: Running, page: Page) -> Non
     page.get_by_text("2 of 2 run again").wait_for()
 
 
+def test_two_that_are_chosen_in_the_list_are_compared(server: Running, page: Page) -> None:
+    name = f"pair-{time.time_ns()}"
+    for function in ("quick", "failing"):
+        ended(server, start(server, function, 3, name))
+    page.goto(f"{server.url}/console/?name={name}")
+    for box in page.get_by_label(f"Choose {name}").all():
+        box.check()
+
+    page.get_by_role("button", name="Compare two").click()
+    page.locator("details.operation > summary").first.click()
+    page.locator("details.operation .event-rows").first.wait_for()
+
+    assert "They differ in status" in page.locator(".lead").inner_text()
+    assert "proof" not in page.url
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_an_execution_leads_to_those_that_it_can_be_compared_with(server: Running, page: Page) -> None:
+    ended(server, start(server, "quick", 1, "other-one"))
+    page.goto(f"{server.url}/console{page_of(ended(server, start(server, 'quick', 2)))}")
+
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_label("Name").fill("other-one")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="other-one").first.click()
+
+    page.get_by_role("heading", name="Two executions").wait_for()
+
+
 def test_a_number_of_stuck_executions_leads_to_them(server: Running, page: Page) -> None:
     waiting(server, start(server, "sleeper", None, "stuck-one"), "InvocationCompleted")
     page.goto(f"{server.url}/console/functions/sleeper")

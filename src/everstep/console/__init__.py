@@ -10,6 +10,6 @@ values     how times, payloads and statuses are written
 style      the stylesheet, which stands in every page
 searches   what the list is searched for
 schemas    a value to begin with, by a schema
-lists, executions, functions, actions, bulk, forks   the pages, and what their forms do
+lists, executions, functions, actions, bulk, forks, comparisons   the pages, and what their forms do
 app        all of it as an application
 """

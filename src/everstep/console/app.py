@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from everstep.console import actions, bulk, executions, forks, functions, lists, style
+from everstep.console import actions, bulk, comparisons, executions, forks, functions, lists, style
 from everstep.console.api import Api
 from everstep.console.sessions import Sessions
 from everstep.console.visits import Page, Reception, Visit
@@ -44,11 +44,13 @@ READ: Final[dict[str, Page]] = {
     "/operation/{arn:path}": executions.operation,
     "/events/{arn:path}": executions.events,
     "/fork/{arn:path}": forks.fork_page,
+    "/compare/{arn:path}": comparisons.comparison,
     "/executions/{arn:path}": executions.execution,
 }
 DONE: Final[dict[str, Page]] = {
     "/bulk": bulk.act_on_chosen,
     "/bulk/{verb}": bulk.act_on_matching,
+    "/compare": comparisons.compare_chosen,
     "/sign-in": actions.sign_in,
     "/sign-out": actions.sign_out,
     "/functions/{name}/start": actions.start,
