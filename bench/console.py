@@ -7,12 +7,16 @@ cached and no cookie, and once in a browser that has only just begun. Times are 
 asked for: the first paint, the first contentful paint, when the last part of the page had arrived, and the server's time to the first
 byte. --store keeps the filled store, and takes what is there. The page of one line shows what the machine, as busy as it is, needs
 for any page.
+
+Then: what 50 open pages on which nothing happens cost the server, in percent of a processor, and how long after a change at the service the
+page of a running execution shows it.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import http.client
 import os
 import shutil
 import statistics
@@ -27,6 +31,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, NoReturn, cast
 from urllib.parse import quote
 
+import psutil
 from playwright.sync_api import Browser, sync_playwright
 
 from bench.load import free_port, until_answered
@@ -46,6 +51,8 @@ from everstep.service.stores.urls import store_at
 FUNCTIONS: Final = ("order", "refund", "ship", "bill", "notify")
 TOGETHER: Final = 500
 """Executions in one transaction when the store is filled."""
+PAGES: Final = 50
+IDLE_S: Final = 22
 
 
 async def add(number: int) -> int:
@@ -118,15 +125,15 @@ def nobody(options: ChainedInvokeOptions) -> NoReturn:
 
 
 @contextmanager
-def serving(path: Path) -> Generator[str]:
-    """Its URL."""
+def serving(path: Path) -> Generator[tuple[str, psutil.Process]]:
+    """Its URL, and its process."""
     port = free_port()
     command = [sys.executable, "-m", "everstep.cli.main", "server", "--store", f"sqlite:///{path}", "--port", str(port)]
     command += [*(f"{name}=bench.console:work" for name in FUNCTIONS), "--execution-timeout", "86400", "--log-level", "warning"]
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
     try:
         until_answered(port, "/ready")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait(30)
@@ -220,12 +227,55 @@ def main() -> None:
             began = time.perf_counter()
             asyncio.run(fill(path, options.executions))
             print(f"filled with {options.executions:,} executions in {time.perf_counter() - began:.0f} s", flush=True)
-        with serving(path) as url, sync_playwright() as playwright:
-            measure(partial(playwright.chromium.launch, executable_path=chromium, args=["--no-sandbox"]), url, options)
+        with serving(path) as (url, server), sync_playwright() as playwright:
+            api = ExecutionsApi(client_for(url, None))
+            measure(partial(playwright.chromium.launch, executable_path=chromium, args=["--no-sandbox"]), url, api, options)
+            if not options.only:
+                idle(url, server, started(api, options.operations, stays=True))
+                follow(playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]), url, api, options)
 
 
-def measure(browser: Callable[[], Browser], url: str, options: argparse.Namespace) -> None:
-    chosen = pages(url, ExecutionsApi(client_for(url, None)), options.operations)
+def idle(url: str, server: psutil.Process, arn: str) -> None:
+    """Half of the pages are lists, half are of a running execution."""
+    host = url.removeprefix("http://")
+    streams = [http.client.HTTPConnection(host) for _ in range(PAGES)]
+    for number, stream in enumerate(streams):
+        stream.request("GET", f"/console/live?arn={quote(arn, safe='')}" if number % 2 else "/console/live")
+        assert stream.getresponse().status == 200
+    time.sleep(2)
+    before, began = sum(server.cpu_times()[:2]), time.perf_counter()
+    time.sleep(IDLE_S)
+    used = (sum(server.cpu_times()[:2]) - before) / (time.perf_counter() - began)
+    print(f"{PAGES} open pages on which nothing happens: {used:.2%} of a processor")
+    for stream in streams:
+        stream.close()
+
+
+def follow(browser: Browser, url: str, api: ExecutionsApi, options: argparse.Namespace) -> None:
+    """From the answer to a callback until the page shows the end, several times."""
+    took: list[float] = []
+    for _ in range(options.reps):
+        arn = started(api, options.operations, stays=True)
+        details = next(event for event in reversed(api.history(arn)) if event["EventType"] == "CallbackStarted")["CallbackStartedDetails"]
+        page = browser.new_page()
+        page.goto(f"{url}/console/executions/{quote(arn, safe='')}")
+        page.locator("#operations-0 .operation").first.wait_for()
+        while not page.evaluate("window.htmx !== undefined"):
+            time.sleep(0.01)
+        page.evaluate(
+            "() => { window.ended = new Promise(done => new MutationObserver(() => document.querySelector('#state .s-succeeded') && "
+            "done(Date.now())).observe(document.body, {childList: true, subtree: true})); }"
+        )
+        began = time.time()
+        api.succeed_callback(cast("dict[str, str]", details)["CallbackId"], '"yes"')
+        took.append(cast("float", page.evaluate("window.ended")) - began * 1000)
+        page.close()
+    browser.close()
+    print(f"a change is shown after {statistics.median(took):.0f} ms, at most {max(took):.0f} ms, of {options.operations:,} operations")
+
+
+def measure(browser: Callable[[], Browser], url: str, api: ExecutionsApi, options: argparse.Namespace) -> None:
+    chosen = pages(url, api, options.operations)
     print(f"{'':<36} {'first paint':>13} {'contentful':>13} {'cold':>6} {'server':>7} {'arrived':>8} {'kB':>7} {'n':>4}")
     warm = browser()
     opened(warm, f"{url}/console/nowhere")

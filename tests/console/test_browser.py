@@ -43,6 +43,11 @@ def page(browser: Browser) -> Generator[Page]:
     assert not complaints
 
 
+def shows(page: Page, condition: str) -> None:
+    """Wait until it holds. What Playwright has for that evaluates text in the page, which the policy forbids."""
+    until(lambda: bool(page.evaluate(condition)), condition)
+
+
 def test_a_waiting_callback_is_answered_and_the_page_follows(server: Running, page: Page) -> None:
     arn = waiting(server, start(server, "approval"), "CallbackStarted")
     page.goto(f"{server.url}/console{page_of(arn)}")
@@ -66,10 +71,36 @@ def test_an_operation_that_was_unfolded_stays_so_while_the_page_renews_itself(se
     page.locator("details.operation > summary").click()
     page.locator("details.operation .event-rows").wait_for()
     with page.expect_response(lambda response: "/operations/" in response.url):
-        pass
-    page.wait_for_function("document.querySelector('details.operation').open")
+        server.client.pause_durable_execution(DurableExecutionArn=arn)
+    shows(page, "document.querySelector('details.operation').open")
 
     assert page.locator("details.operation .event-rows").is_visible()
+
+
+def test_a_page_asks_for_nothing_until_the_server_says_that_there_is_news(server: Running, page: Page) -> None:
+    arn = waiting(server, start(server, "sleeper"), "InvocationCompleted")
+    asked: list[str] = []
+    with page.expect_response(lambda response: "/live" in response.url):
+        page.goto(f"{server.url}/console{page_of(arn)}")
+    shows(page, "window.htmx !== undefined")
+    page.on("request", lambda request: asked.append(request.url.partition("/console/")[2].partition("/")[0]))
+
+    shows(page, "document.querySelector('[data-since]').textContent !== '0 s'")  # it counts by itself
+    assert not asked
+    server.client.stop_durable_execution(DurableExecutionArn=arn)
+    page.locator("#state .s-stopped").wait_for()
+
+    page.locator("#operations-0 .s-cancelled").first.wait_for()
+    assert sorted(asked) == ["operations", "state"]
+
+
+def test_the_list_shows_an_execution_as_soon_as_it_begins(server: Running, page: Page) -> None:
+    page.goto(f"{server.url}/console/?name=just-begun")
+    shows(page, "window.htmx !== undefined")
+
+    start(server, "sleeper", None, "just-begun")
+
+    page.get_by_role("link", name="just-begun").wait_for()
 
 
 def test_chosen_executions_are_stopped_from_the_list(server: Running, page: Page) -> None:
@@ -161,7 +192,7 @@ def test_a_zoomed_timeline_stays_so_while_it_goes_on(server: Running, page: Page
     page.get_by_role("button", name="Zoom in").click()
 
     with page.expect_response(lambda response: "/operations/" in response.url):
-        pass
+        server.client.pause_durable_execution(DurableExecutionArn=arn)
 
     assert page.evaluate("document.querySelector('.operation svg.track').viewBox.baseVal.width") < 500
 

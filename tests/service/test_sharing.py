@@ -21,6 +21,7 @@ from tests.service.test_crashes import callbacks as unanswered
 from tests.service.test_crashes import order, pack, price
 
 from everstep.errors import ExecutionFailed, ServiceError
+from everstep.protocol.ids import execution_id
 from everstep.service.embedded import Service
 from everstep.service.started import StartedExecution
 from everstep.service.stores.postgres import PostgresStore
@@ -191,6 +192,25 @@ async def test_an_execution_that_is_stopped_elsewhere_is_over_for_its_owner_too(
             await promptly(execution.result())
         gate.opened.set()
         await until(lambda: bool(gate.refusals))
+
+
+async def test_a_change_is_heard_of_in_every_service(postgres: Server) -> None:
+    url, here, there = postgres.new_schema(), fake(approval), fake(approval)
+    async with Service(url) as one, Service(url) as other:
+        one.register(here)
+        other.register(there)
+        execution = await one.start(here, None)
+        await until(lambda: execution.arn in callbacks)
+        identity, changes = execution_id(execution.arn), other.engine.changes
+        seen, of_any = await changes.of(identity, "", 0), await changes.of_any("", 0)
+
+        waits = asyncio.ensure_future(changes.of(identity, seen, 20))
+        any_waits = asyncio.ensure_future(changes.of_any(of_any, 20))
+        await until(lambda: changes.waiting == 2)
+        await one.stop(execution.arn)
+
+        assert await promptly(waits) != seen
+        assert await asyncio.wait_for(any_waits, 5) != of_any
 
 
 async def test_what_one_service_has_no_room_for_another_one_does(postgres: Server) -> None:

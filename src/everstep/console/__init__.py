@@ -5,6 +5,8 @@ Rule: they know the service by its HTTP API alone, so nothing here imports the s
 api        the calls, as whoever is signed in
 sessions   who is signed in, and which forms are ours
 timeline   an execution's history as a tree of operations with their spans
+histories  timelines that are kept, and brought up to date
+live       news of changes, to pages that are open
 figures    what many histories say of a function
 values     how times, payloads and statuses are written
 style      the stylesheet, which stands in every page

@@ -79,6 +79,10 @@ class Count(Shape, frozen=True):
     count: int
 
 
+class Change(Shape, frozen=True):
+    position: str
+
+
 class Counts(Shape, frozen=True):
     counts: Sequence[Count]
     counted_timestamp: float
@@ -186,6 +190,13 @@ class Api:
 
     async def counts(self) -> Counts:
         return await self._read(Counts, f"{_OWN}/execution-counts")
+
+    async def position(self, arn: str, seen: str, wait_s: int) -> str:
+        """Where the execution stands, or all if `arn` is empty: as soon as that is not `seen`, or when the wait is over."""
+        asked = [("Position", seen), ("WaitSeconds", str(wait_s))]
+        if arn:
+            asked.append(("DurableExecutionArn", arn))
+        return (await self._read(Change, f"{_OWN}/changes", asked)).position
 
     async def execution(self, arn: str, *, with_data: bool = True) -> Execution:
         asked = [("IncludeExecutionData", "true" if with_data else "false")]

@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from everstep.console import actions, bulk, comparisons, executions, forks, functions, lists, style
+from everstep.console import actions, bulk, comparisons, executions, forks, functions, lists, live, style
 from everstep.console.api import Api
 from everstep.console.sessions import Sessions
 from everstep.console.visits import Page, Reception, Visit
@@ -46,6 +46,8 @@ READ: Final[dict[str, Page]] = {
     "/fork/{arn:path}": forks.fork_page,
     "/compare/{arn:path}": comparisons.comparison,
     "/executions/{arn:path}": executions.execution,
+    "/state/{arn:path}": executions.state,
+    "/live": live.live,
 }
 DONE: Final[dict[str, Page]] = {
     "/bulk": bulk.act_on_chosen,

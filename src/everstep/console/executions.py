@@ -1,18 +1,17 @@
 """The page of an execution: what it is, its operations on a timeline, its payloads, its events.
 
-Rule: the page itself needs two calls, so it is there at once; a history of many pages is read for the timeline alone, which comes after
-it, a section at a time.
+Rule: the page itself needs few calls, so it is there at once; a history of many pages is read for the timeline alone, which comes after
+it, a section at a time. While it is open it renews itself when there is something new, see live.py.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Final
 
 import msgspec
 from starlette.responses import Response
 
-from everstep.console.api import Api, Execution
+from everstep.console.api import Api
 from everstep.console.timeline import Event, Operation, Span, Timeline, details, members, text, timeline
 from everstep.console.values import OPEN
 from everstep.console.visits import Visit
@@ -22,31 +21,34 @@ SECTION: Final = 200
 EVENTS: Final = 100
 SMALL: Final = 400
 """Events of a history that comes with the page."""
-KEPT: Final = 16
-"""Histories of executions that have ended, which nothing changes any more."""
 WIDTH: Final = 1000
 """Of a timeline, in its own units."""
 LEAST: Final = 0.0001
 """Of a bar: one of no width would not be drawn. Its outline makes it visible at any scale."""
 
-_ended: OrderedDict[tuple[str, float], Timeline] = OrderedDict()
-
 
 async def execution(visit: Visit) -> Response:
-    shown = await visit.api.execution(visit.arn)
-    first = await visit.api.history(visit.arn, size=SMALL)
-    drawn = None
-    if first.next_marker is None:
-        drawn = _section(timeline(first.events), 0, visit.now_s)
-    origin = await visit.api.origin(visit.arn)
-    return visit.page("execution.html", shown=shown, origin=origin, is_open=shown.status in OPEN, section=drawn, arn=visit.arn)
+    position = await visit.api.position(visit.arn, "", 0)  # asked first, so that the page hears of whatever comes later
+    told, is_whole = await visit.histories.beginning(visit.api, visit.arn, SMALL)
+    return await _page(visit, _section(told, 0, visit.now_s) if is_whole else None, position)
+
+
+async def state(visit: Visit) -> Response:
+    """The same without its operations, for what else of it changes."""
+    return await _page(visit, None, "")
+
+
+async def _page(visit: Visit, section: Section | None, position: str) -> Response:
+    shown, origin = await visit.api.execution(visit.arn), await visit.api.origin(visit.arn)
+    is_open = shown.status in OPEN
+    return visit.page("execution.html", shown=shown, origin=origin, is_open=is_open, section=section, arn=visit.arn, position=position)
 
 
 async def operations(visit: Visit) -> Response:
     """A section of the timeline. `from`: how many operations come before it."""
     start = int(visit.query("from")) if visit.query("from").isdecimal() else 0
     shown = await visit.api.execution(visit.arn, with_data=False)
-    told = await told_of(visit.api, shown)
+    told = await visit.histories.whole(visit.api, visit.arn)
     section = _section(told, start, visit.now_s)
     return visit.page("_operations.html", shown=shown, is_open=shown.status in OPEN, section=section, arn=visit.arn)
 
@@ -74,28 +76,6 @@ async def events(visit: Visit) -> Response:
     """A page of the history, newest first."""
     page = await visit.api.history(visit.arn, marker=visit.query("marker") or None, size=EVENTS, with_data=True, newest_first=True)
     return visit.page("_events.html", events=[_shown(event) for event in page.events], next_marker=page.next_marker, arn=visit.arn)
-
-
-async def told_of(api: Api, shown: Execution, limit: int | None = None) -> Timeline:
-    """The timeline of a whole history, or of its first `limit` events."""
-    key = (shown.durable_execution_arn, shown.end_timestamp or 0.0)
-    if shown.end_timestamp is not None and key in _ended:
-        _ended.move_to_end(key)
-        return _ended[key]
-    read: list[Event] = []
-    marker: str | None = None
-    while True:
-        page = await api.history(shown.durable_execution_arn, marker=marker)
-        read += page.events
-        marker = page.next_marker
-        if marker is None or (limit is not None and len(read) >= limit):
-            break
-    told = timeline(read)
-    if shown.end_timestamp is not None and marker is None:
-        _ended[key] = told
-        while len(_ended) > KEPT:
-            _ended.popitem(last=False)
-    return told
 
 
 class Bar(msgspec.Struct, frozen=True):

@@ -9,10 +9,8 @@ from typing import Final
 from starlette.responses import Response
 
 from everstep.console.api import Function
-from everstep.console.executions import told_of
 from everstep.console.figures import figures, pace
 from everstep.console.schemas import example
-from everstep.console.timeline import Timeline
 from everstep.console.values import OPEN, STATUSES, editable
 from everstep.console.visits import Visit
 
@@ -69,10 +67,7 @@ async def function_figures(visit: Visit) -> Response:
     """What its latest executions say of its operations. Read after the page, for it takes a call for each of them."""
     name = str(visit.request.path_params["name"])
     latest = (await visit.api.executions([("FunctionName", name), ("MaxItems", str(PACED))])).executions
-    told: list[Timeline] = []
-    for one in latest[:SAMPLE]:
-        shown = await visit.api.execution(one.durable_execution_arn, with_data=False)
-        told.append(await told_of(visit.api, shown, SAMPLED_EVENTS))
+    told = [(await visit.histories.beginning(visit.api, one.durable_execution_arn, SAMPLED_EVENTS))[0] for one in latest[:SAMPLE]]
     open_ones = sum(one.status in OPEN for one in latest[:SAMPLE])
     return visit.page(
         "_figures.html", function=name, pace=pace(latest, visit.now_s), rows=figures(told), sampled=len(told), open_ones=open_ones

@@ -26,6 +26,7 @@ async def executions(visit: Visit) -> Response:
     marker = visit.query("marker")
     if marker:
         asked.append(("Marker", marker))
+    position = await visit.api.position("", "", 0)  # asked first, so that the page hears of whatever comes later
     page = await visit.api.executions(asked)
     found = list(page.executions)
     for _ in range(LOOKED_FURTHER):  # a search that has to look into executions answers with those that it came across
@@ -44,6 +45,7 @@ async def executions(visit: Visit) -> Response:
         all_statuses=STATUSES,
         kinds=KINDS,
         is_live=not marker,
+        position=position,
     )
 
 

@@ -110,26 +110,45 @@ def details(event: Event) -> Mapping[str, object]:
 
 
 def timeline(events: Iterable[Event]) -> Timeline:
-    found: dict[str, Operation] = {}
-    invocations: list[Span] = []
-    starts_at, ends_at = 0.0, None
+    telling = Telling()
     for event in events:
+        telling.tell(event)
+    return telling.timeline()
+
+
+class Telling:
+    """A timeline that is told event by event, oldest first. What it has handed out follows it."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Operation] = {}
+        self._invocations: list[Span] = []
+        self._starts_at = 0.0
+        self._ends_at: float | None = None
+
+    @property
+    def size(self) -> int:
+        """In operations."""
+        return len(self._found) + len(self._invocations)
+
+    def tell(self, event: Event) -> None:
         kind, at, own = text(event.get("EventType")), number(event.get("EventTimestamp")), details(event)
         matched = _TYPE.fullmatch(kind)
         if matched is not None:
-            _tell(found, matched[1], matched[2], at, event, own)
+            _tell(self._found, matched[1], matched[2], at, event, own)
         elif kind == "ExecutionStarted":
-            starts_at = at
+            self._starts_at = at
         elif kind.startswith("Execution"):
-            ends_at = at
+            self._ends_at = at
         elif kind == "InvocationCompleted":
             failed: SpanKind = "failed-attempt" if members(own.get("Error")) else "attempt"
-            invocations.append(Span(failed, number(own.get("StartTimestamp")), number(own.get("EndTimestamp"))))
-    if ends_at is not None:  # what was open then will never end by itself
-        for operation in found.values():
-            if operation.is_open:
-                _close(operation, "CANCELLED", ends_at)
-    return Timeline(_in_tree_order(found), invocations, starts_at, ends_at)
+            self._invocations.append(Span(failed, number(own.get("StartTimestamp")), number(own.get("EndTimestamp"))))
+
+    def timeline(self) -> Timeline:
+        if self._ends_at is not None:  # what was open then will never end by itself
+            for operation in self._found.values():
+                if operation.is_open:
+                    _close(operation, "CANCELLED", self._ends_at)
+        return Timeline(_in_tree_order(self._found), self._invocations, self._starts_at, self._ends_at)
 
 
 def _tell(found: dict[str, Operation], kind: str, happened: str, at: float, event: Event, own: Mapping[str, object]) -> None:

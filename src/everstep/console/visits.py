@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from everstep.console import values
 from everstep.console.api import Api, Refused
+from everstep.console.histories import Histories
 from everstep.console.sessions import COOKIE, LIFETIME_S, Sessions
 from everstep.console.style import STYLE
 
@@ -47,9 +48,11 @@ def environment() -> Environment:
 class Visit:
     """number: the visitor's, see sessions. form: what a form of ours sent."""
 
-    def __init__(self, request: Request, pages: Environment, sessions: Sessions, api: Api, number: str, now_s: float) -> None:
+    def __init__(
+        self, request: Request, pages: Environment, sessions: Sessions, api: Api, histories: Histories, number: str, now_s: float
+    ) -> None:
         self.request, self.api, self.sessions, self.number, self.now_s = request, api, sessions, number, now_s
-        self._pages = pages
+        self.histories, self._pages = histories, pages
         self.form: Mapping[str, list[str]] = {}
 
     @property
@@ -68,9 +71,10 @@ class Visit:
         return self.form.get(name, [""])[0].replace("\r\n", "\n")
 
     def page(self, name: str, status: int = 200, **shown: object) -> Response:
+        style = "" if self.request.headers.get("hx-request") else Markup(STYLE)  # who asks for a part has it already
         is_signed_in = self.sessions.credentials_of(self.number) is not None
         common: dict[str, object] = {"root": self.root, "proof": self.sessions.proof(self.number), "now": self.now_s}
-        common |= {"is_signed_in": is_signed_in, "folded_chars": values.FOLDED_CHARS, "style": Markup(STYLE)}
+        common |= {"is_signed_in": is_signed_in, "folded_chars": values.FOLDED_CHARS, "style": style}
         return HTMLResponse(self._pages.get_template(name).render(common | shown), status)
 
     def problem(self, status: int, title: str, message: str) -> Response:
@@ -94,7 +98,7 @@ class Reception:
 
     def __init__(self, api: Callable[[str], Api], sessions: Sessions, now_s: Callable[[], float], *, is_private: bool) -> None:
         self._api, self._sessions, self._now_s, self._is_private = api, sessions, now_s, is_private
-        self._pages = environment()
+        self._pages, self._histories = environment(), Histories()
 
     def endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def visited(request: Request) -> Response:
@@ -102,7 +106,7 @@ class Reception:
             is_new = not re.fullmatch(r"[A-Za-z0-9_-]{43}", number)
             if is_new:
                 number = self._sessions.new_visitor()
-            visit = Visit(request, self._pages, self._sessions, self._api(number), number, self._now_s())
+            visit = Visit(request, self._pages, self._sessions, self._api(number), self._histories, number, self._now_s())
             response = await self._answer(visit, page)
             if visit.number != number or is_new:
                 secure = request.url.scheme == "https"

@@ -31,7 +31,7 @@ from everstep.server.backend import Backend
 from everstep.server.errors import ApiError, api_error
 from everstep.server.operating import operating_routes
 from everstep.server.requests import Call, parse_query
-from everstep.server.routes import aliases, callbacks, executions, forks, functions, handlers, overview
+from everstep.server.routes import aliases, callbacks, changes, executions, forks, functions, handlers, overview
 from everstep.server.routing import match
 from everstep.service.log_context import about
 from everstep.service.machine.rejection import Rejected
@@ -62,6 +62,7 @@ HANDLERS: Final[Mapping[str, _Handler]] = {
     "ListDurableExecutionsByFunction": executions.list_by_function,
     "ListExecutions": overview.list_executions,
     "CountExecutions": overview.count_executions,
+    "AwaitChange": changes.await_change,
     "GetExecutionOrigin": executions.get_origin,
     "GetInputSchema": functions.get_input_schema,
     "StopDurableExecution": executions.stop,

@@ -29,6 +29,7 @@ from everstep.server.answers import JSON
 from everstep.server.invoke import MAX_CLIENT_CONTEXT
 from everstep.server.references import ALIAS_NAME, MAX_REFERENCE, QUALIFIER, REFERENCE
 from everstep.server.requests import EXECUTION_ARN, LARGEST_PAGE, MAX_ARN
+from everstep.server.routes.changes import LONGEST_WAIT_S, MAX_POSITION
 from everstep.server.routes.executions import MAX_STATUSES
 from everstep.server.routes.functions import LARGEST_LISTING, MAX_RETENTION_DAYS, MAX_TIMEOUT_S
 from everstep.service.machine.validation import (
@@ -149,6 +150,15 @@ OPERATIONS: Final[Mapping[str, Described]] = {
     "CountExecutions": Described("How many executions each function has in each status", {200: shapes.ExecutionCounts}),
     "GetExecutionOrigin": Described("What invoked an execution, and where it was forked from", {200: shapes.Origin}),
     "GetInputSchema": Described("What a function's input is like", {200: shapes.InputSchema}, (_QUALIFIER,)),
+    "AwaitChange": Described(
+        "Wait until an execution has changed, or any of them",
+        {200: shapes.Change},
+        (
+            Parameter("DurableExecutionArn", "query", Annotated[str, Meta(pattern=whole(EXECUTION_ARN), max_length=MAX_ARN)]),
+            Parameter("Position", "query", Annotated[str, Meta(max_length=MAX_POSITION)]),
+            Parameter("WaitSeconds", "query", Annotated[int, Meta(ge=0, le=LONGEST_WAIT_S)]),
+        ),
+    ),
     "StopDurableExecution": Described("Close an execution as STOPPED", {200: shapes.Stopped}, body=Body(ErrorObject)),
     "PauseDurableExecution": Described("Let no further invocation begin", {202: _EMPTY}, body=Body(shapes.PauseRequest)),
     "ResumeDurableExecution": Described("Go on after a pause", {202: _EMPTY}, body=Body(shapes.ResumeRequest)),

@@ -51,12 +51,7 @@ class Call(Struct, frozen=True, kw_only=True):
     @property
     def execution_arn(self) -> str:
         """Raises Rejected if the path's ARN is none."""
-        arn = self.labels["DurableExecutionArn"]
-        if not EXECUTION_ARN.fullmatch(arn) or len(arn) > MAX_ARN:
-            violations = Violations()
-            violations.pattern("durableExecutionArn", arn, EXECUTION_ARN, MAX_ARN, _SHOWN_ARN)
-            violations.reject()
-        return arn
+        return check_execution_arn(self.labels["DurableExecutionArn"])
 
     def text(self, name: str) -> str | None:
         values = self.query.get(name)
@@ -72,15 +67,19 @@ class Call(Struct, frozen=True, kw_only=True):
 
     def page_size(self, *, default: int = DEFAULT_PAGE, least: int = 0, most: int = LARGEST_PAGE) -> int:
         """MaxItems; absent and 0 mean the default. Raises Rejected or ApiError."""
-        value = self.text("MaxItems")
+        return self.whole_number("MaxItems", default=default, least=least, most=most) or default
+
+    def whole_number(self, name: str, *, default: int, least: int, most: int) -> int:
+        """Raises Rejected or ApiError."""
+        value = self.text(name)
         if value is None or value == "":
             return default
         if not re.fullmatch(r"[+-]?[0-9]{1,18}", value):
             raise malformed(f"'{value}' can not be converted to Integer")
         violations = Violations()
-        violations.range("maxItems", int(value), least, most)
+        violations.range(name[0].lower() + name[1:], int(value), least, most)
         violations.reject()
-        return int(value) or default
+        return int(value)
 
     def moment(self, name: str) -> int | None:
         """A timestamp in ms since the epoch. Raises ApiError."""
@@ -98,6 +97,15 @@ class Call(Struct, frozen=True, kw_only=True):
     def members(self, kind: type[T]) -> T:
         """The body as a shape; an empty one has no members. Members that are null count as absent. Raises ApiError."""
         return read_members(self.body, kind)
+
+
+def check_execution_arn(arn: str) -> str:
+    """Raises Rejected if it is none."""
+    if not EXECUTION_ARN.fullmatch(arn) or len(arn) > MAX_ARN:
+        violations = Violations()
+        violations.pattern("durableExecutionArn", arn, EXECUTION_ARN, MAX_ARN, _SHOWN_ARN)
+        violations.reject()
+    return arn
 
 
 def _milliseconds(text: str) -> int:

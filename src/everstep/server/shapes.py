@@ -148,6 +148,12 @@ class ExecutionCounts(Shape, frozen=True):
     counted_timestamp: float
 
 
+class Change(Shape, frozen=True):
+    """Position: what there is to see. It is another one as soon as there is more."""
+
+    position: str
+
+
 class TraceHeader(Shape, frozen=True):
     x_amzn_trace_id: str = field(name="XAmznTraceId")
 

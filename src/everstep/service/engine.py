@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Seq
 from contextlib import asynccontextmanager
 
 from everstep.errors import ExecutionAlreadyStarted, ServiceError
+from everstep.service.changes import Changes
 from everstep.service.clock import RETRY_MS, Clock
 from everstep.service.committer import Committer
 from everstep.service.deliveries import Deliveries, Webhook
@@ -72,6 +73,7 @@ class Engine:
         self._deliveries = Deliveries(store.outbox, clock, webhooks, meter) if webhooks else None
         watches = [webhook.watch for webhook in webhooks]
         self.executions = Executions(store, self._committer, clock, self._on_durable, self._on_doubt, shared=self._shared, watches=watches)
+        self.changes = Changes(self.executions, self._shared, new_id(), self._watch)
         self.client = DirectClient(self.executions, functions.resolve, rules, meter)
         self._invoker = Invoker(
             self.executions,
@@ -229,6 +231,7 @@ class Engine:
             for notice in transition.notices:
                 self._deliveries.wake(notice.webhook)
         execution = transition.execution
+        self.changes.tell(execution.id)
         if self._shared is not None and not self._shared.owns(execution.id):
             self._on_durable_elsewhere(execution)
             return

@@ -9,15 +9,74 @@ window.addEventListener("load", () => requestAnimationFrame(() => setTimeout(() 
   document.head.append(Object.assign(document.createElement("script"), {src: htmxAt}));
 })));
 
-// A section that renews itself waits while something in it is being chosen or written, or when nobody looks.
+// The server says when what the page shows has changed. If it can't be heard, the page asks every few seconds.
+const live = document.body.dataset.live;
+let stream = null;
+let asking = 0;
+let seen = "";
+
+function listen() {
+  stream?.close();
+  clearInterval(asking);
+  if (!live || document.hidden) return;
+  const since = new URL(live, location.href);
+  if (seen) since.searchParams.set("since", seen);
+  const mine = stream = new EventSource(since);
+  mine.addEventListener("changed", (event) => { seen = event.lastEventId; renew(); });
+  mine.addEventListener("error", () => {
+    if (mine === stream && mine.readyState === EventSource.CLOSED) asking = setInterval(renew, 5000);
+  });
+}
+document.addEventListener("visibilitychange", listen);
+window.addEventListener("pagehide", () => stream?.close());
+listen();
+
+// What renews itself waits while somebody is at work in it, or it is out of sight.
+const postponed = new Set();
+
+function isBusy(section) {
+  if (document.hidden || !window.htmx) return true;
+  const place = section.getBoundingClientRect();
+  if (place.bottom < -400 || place.top > window.innerHeight + 400) return true;
+  return section.querySelector("input:checked, textarea:focus, input:focus, pre:focus") !== null
+    || [...section.querySelectorAll("textarea, input:not([type=checkbox])")].some((field) => field.value !== field.defaultValue);
+}
+
+function renew() {
+  for (const section of document.querySelectorAll("[hx-trigger*=renew]")) {
+    if (isBusy(section)) postponed.add(section.id);
+    else section.dispatchEvent(new CustomEvent("renew"));
+  }
+}
+
 document.addEventListener("htmx:beforeRequest", (event) => {
   const section = event.target;
-  const isTimed = (section.getAttribute("hx-trigger") || "").includes("every");
-  if (!isTimed || !section.hasChildNodes()) return;
-  const isAtWork = section.querySelector("input:checked, textarea:focus, input:focus, pre:focus")
-    || [...section.querySelectorAll("textarea, input")].some((field) => field.value !== field.defaultValue);
-  if (document.hidden || isAtWork) event.preventDefault();
+  if (section.hasChildNodes() && (section.getAttribute("hx-trigger") || "").includes("renew") && isBusy(section)) event.preventDefault();
 });
+
+setInterval(() => {
+  for (const id of postponed) {
+    const section = document.getElementById(id);
+    if (section && isBusy(section)) continue;
+    postponed.delete(id);
+    section?.dispatchEvent(new CustomEvent("renew"));
+  }
+  const now = Date.now() / 1000 + ahead;
+  for (const one of document.querySelectorAll("[data-since]")) one.textContent = duration(now - one.dataset.since);
+}, 1000);
+
+// How much later it is at the server than here, in seconds.
+const ahead = document.body.dataset.now - Date.now() / 1000;
+
+// As the server writes it.
+function duration(seconds) {
+  for (const [unit, size, smaller, part] of [["d", 86400, "h", 3600], ["h", 3600, "min", 60], ["min", 60, "s", 1]]) {
+    if (seconds < size) continue;
+    const rest = Math.floor(seconds % size / part);
+    return `${Math.floor(seconds / size)} ${unit}` + (rest ? ` ${rest} ${smaller}` : "");
+  }
+  return `${Math.max(0, Math.floor(seconds))} s`;
+}
 
 document.addEventListener("toggle", (event) => {
   if (!(event.target instanceof HTMLDetailsElement) || !event.target.id) return;

@@ -34,6 +34,7 @@ ALLOWED: Final[Mapping[str, frozenset[Role]]] = {
     "ListDurableExecutionsByFunction": _INVOKE,
     "ListExecutions": _INVOKE,
     "CountExecutions": _INVOKE,
+    "AwaitChange": _INVOKE,
     "GetExecutionOrigin": _INVOKE,
     "GetInputSchema": _OPERATE,
     "SendDurableExecutionCallbackSuccess": _ANSWER,

@@ -11,7 +11,7 @@ has none gets the writer, and `is_claim` makes it the writer's in any case. An o
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -91,6 +91,10 @@ class SharedStore(Store, Protocol):
 
     async def revision(self, execution_id: str) -> int | None:
         """Of the stored execution, None if there is none."""
+        ...
+
+    async def revisions(self, execution_ids: Collection[str]) -> Mapping[str, int]:
+        """Of those of the executions that are stored."""
         ...
 
     async def still_open(self, execution_ids: Collection[str]) -> Collection[str]:

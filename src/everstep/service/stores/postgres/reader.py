@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from psycopg import DataError
@@ -51,6 +51,9 @@ class Reader:
     async def revision(self, execution_id: str) -> int | None:
         rows = await self._rows("SELECT revision FROM executions WHERE id = %b", execution_id)
         return rows[0][0] if rows else None
+
+    async def revisions(self, execution_ids: Collection[str]) -> Mapping[str, int]:
+        return dict(await self._rows("SELECT id, revision FROM executions WHERE id = ANY(%b::text[])", list(execution_ids)))
 
     async def find(self, function: str, name: str) -> Execution | None:
         rows = await self._rows(EXECUTION, function, name)

@@ -165,6 +165,9 @@ class PostgresStore:
     async def revision(self, execution_id: str) -> int | None:
         return await self._reader.revision(execution_id)
 
+    async def revisions(self, execution_ids: Collection[str]) -> Mapping[str, int]:
+        return await self._reader.revisions(execution_ids)
+
     async def still_open(self, execution_ids: Collection[str]) -> Collection[str]:
         return await self._ownership.still_open(execution_ids)
 
