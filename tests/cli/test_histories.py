@@ -43,6 +43,7 @@ def test_machines_read_verdicts() -> None:
     arguments = ("verify", f"{OFFICIAL}:order", HISTORIES, "--format")
 
     verdicts = json.loads(everstep(*arguments, "json").stdout)
+    assert json.loads(everstep(*arguments[:-1], "--json").stdout) == verdicts
     assert [(Path(verdict["source"]).name, verdict["divergence"] is None) for verdict in verdicts["verdicts"]] == [
         ("approval.json", False),
         ("big.json", False),
@@ -61,10 +62,10 @@ def test_machines_read_verdicts() -> None:
         (("verify", f"{OFFICIAL}:order"), "nothing to verify"),
         (("verify", f"{OFFICIAL}:order", "no.json"), "there is no file no.json"),
         (("verify", f"{OFFICIAL}:order", HISTORIES, "--format", "xml"), "there is no format 'xml'"),
-        (("verify", f"{OFFICIAL}:order", HISTORIES, "--region", "eu-west-1"), "are for --function"),
+        (("verify", f"{OFFICIAL}:order", HISTORIES, "--region", "eu-west-1"), "--region is for --function"),
+        (("verify", f"{OFFICIAL}:order", HISTORIES, "--endpoint-url", "http://127.0.0.1:9"), "--endpoint-url is for --function"),
         (("verify", f"{OFFICIAL}:order", "--function", "order", "--endpoint-url", "http://127.0.0.1:9"), "127.0.0.1:9"),
         (("estimate", "no.json"), "there is no file no.json"),
-        (("estimate", HISTORIES, "--format", "xml"), "there is no format 'xml'"),
         (("export", "order", "--status", "gone", "--endpoint-url", "http://127.0.0.1:9"), "there is no status 'gone'"),
     ],
 )
@@ -92,7 +93,7 @@ def test_quotas_are_counted() -> None:
     assert result.exit_code == 0
     assert "13  operations of 3,000 (0.4%)" in result.stdout
     assert "Map map (3 MapIteration, 3 Step)" in result.stdout
-    assert len(json.loads(everstep("estimate", HISTORIES, "--format", "json").stdout)) == 3
+    assert len(json.loads(everstep("estimate", HISTORIES, "--json").stdout)) == 3
 
 
 def test_a_quota_that_is_exceeded_is_a_failure(tmp_path: Path) -> None:
@@ -143,6 +144,9 @@ def test_exported_histories_are_verified_later(server: Running, open_execution: 
     assert "histories in" in exported.stdout
     name, identity = open_execution.split("/")[-2:]
     assert (tmp_path / f"{name}-{identity}.json").is_file()
+    told = everstep("export", "asking", "--waiting", "approval", "--directory", tmp_path, "--endpoint-url", server.url, "--json")
+    files = {one["DurableExecutionArn"]: one["File"] for one in json.loads(told.stdout)}
+    assert files[open_execution] == str(tmp_path / f"{name}-{identity}.json")
     assert everstep("verify", "tests.cli.functions:asking", tmp_path).exit_code == 0
     assert everstep("estimate", tmp_path).exit_code == 0
 
@@ -155,8 +159,8 @@ def test_one_execution_is_exported_by_its_arn(server: Running, open_execution: s
 
 
 def test_there_may_be_nothing_to_export(server: Running, tmp_path: Path) -> None:
-    options = ("--status", "stopped", "--started-after", "2030-01-01", "--started-before", "2031-01-01", "--max", "3")
+    options = ("--status", "stopped", "--since", "2030-01-01", "--until", "2031-01-01", "--limit", "3")
 
     result = everstep("export", "asking", *options, "--directory", tmp_path, "--endpoint-url", server.url)
 
-    assert (result.exit_code, result.stdout) == (0, "asking has no executions that are STOPPED\n")
+    assert (result.exit_code, result.stdout) == (0, "asking has no such executions\n")

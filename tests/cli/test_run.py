@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, cast
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -158,6 +159,22 @@ def test_code_is_loaded_anew_when_it_changes_and_executions_go_on(tmp_path: Path
 
         developing.send_signal(signal.SIGINT)
         assert developing.wait(20) == 0
+
+
+def test_a_server_ends_with_the_command_that_started_it_even_if_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(APP)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    with process(tmp_path, "dev", "shop.py", "--port", str(port), "--json") as (developing, printed):
+        until(lambda: '"Url"' in printed(), "the start")
+        told = next(json.loads(line) for line in printed().splitlines() if line.startswith("{"))
+        (serving,) = psutil.Process(developing.pid).children()
+        developing.kill()
+
+        assert (told["Url"], told["Functions"]) == (f"http://127.0.0.1:{port}", ["order"])
+        assert psutil.wait_procs([serving], timeout=20)[0] == [serving]
+    assert "everstep server is stopping" in printed()
 
 
 @pytest.mark.parametrize(

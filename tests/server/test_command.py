@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +57,23 @@ def test_executions_outlive_a_server_that_is_killed(tmp_path: Path) -> None:
     assert result == '{"total":4}'
 
 
+def test_programs_are_told_where_a_server_answers_and_what_a_worker_serves() -> None:
+    def first_line(*arguments: str) -> Any:
+        command = [*COMMAND, *arguments, "--json"]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            process.terminate()
+        return json.loads(line)
+
+    told = first_line("server", f"apart={HERE}:order", "--store", "memory://", "--port", "0")
+
+    assert told == {"Url": told["Url"], "ConsoleUrl": f"{told['Url']}/console/", "Functions": ["apart"]}
+    assert re.fullmatch(r"http://127.0.0.1:\d+", told["Url"])
+    worker = first_line("worker", f"{HERE}:order", "--server", "http://127.0.0.1:1")
+    assert worker == {"Server": "http://127.0.0.1:1", "Functions": ["order"]}
+
+
 def test_a_server_that_is_asked_to_stop_lets_invocations_end_and_tells_who_waits(tmp_path: Path) -> None:
     functions = tmp_path / "functions.yaml"
     functions.write_text(f"functions: [{{name: apart, process: '{HERE}:order', DurableConfig: {{ExecutionTimeout: 60}}}}]")
@@ -89,6 +108,6 @@ def test_a_server_that_is_asked_to_stop_lets_invocations_end_and_tells_who_waits
 def test_what_cannot_be_served_is_said_in_one_line(arguments: list[str], said: str) -> None:
     done = subprocess.run([*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr

@@ -48,14 +48,19 @@ class Place:
     @contextmanager
     def api(self, command: str) -> Generator[ExecutionsApi]:
         """The service, for as long as a command uses it. command: as it was called, for errors, which end the process."""
+        with failing_well(command), self.connected() as api:
+            yield api
+
+    @contextmanager
+    def connected(self) -> Generator[ExecutionsApi]:
+        """The same, but errors are the caller's. Raises UsageError."""
         from everstep.client.executions import ExecutionsApi, client_for
 
-        with failing_well(command):
-            api = ExecutionsApi(client_for(self.endpoint_url, self.region, profile=self.profile))
-            try:
-                yield api
-            finally:
-                api.close()
+        api = ExecutionsApi(client_for(self.endpoint_url, self.region, profile=self.profile))
+        try:
+            yield api
+        finally:
+            api.close()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """`everstep dev`: a server for the handlers of one file, started again whenever the code changes.
 
 Rule: executions are in the store, not in the process that ends: they go on with the new code. The code that does not import is
-said to, and waited for.
+said to, and waited for. A server never outlives the command.
 """
 
 from __future__ import annotations
@@ -14,16 +14,13 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from everstep.cli.connecting import failing_well
-from everstep.cli.served_file import DOES_NOT_IMPORT, root_of
+from everstep.cli.connecting import AsJson, failing_well
+from everstep.cli.served_file import DOES_NOT_IMPORT, PATIENCE_S, root_of
 from everstep.errors import UsageError
-
-_PATIENCE_S: Final = 15.0
-"""With a server that is to end, before it is killed."""
 
 
 def dev(
@@ -32,8 +29,12 @@ def dev(
         "sqlite:///everstep-dev.db"
     ),
     port: Annotated[int, typer.Option(min=1, max=65535)] = 9000,
+    json: AsJson = False,
 ) -> None:
-    """Serve the handlers of a file, with its logs, and start anew whenever Python code below its directory changes."""
+    """Serve the handlers of a file, with its logs, and start anew whenever Python code below its directory changes.
+
+    With --json a line of JSON on standard output says where, at each start.
+    """
     with failing_well("dev"):
         if not file.is_file():
             raise UsageError(f"there is no file {file}")
@@ -41,7 +42,7 @@ def dev(
             raise UsageError(f"{file} is no Python file")
         if store.startswith("memory:"):
             raise UsageError("executions would not survive a reload in memory://: name a file, sqlite:///everstep-dev.db")
-        command = [sys.executable, "-m", "everstep.cli.served_file", str(file), store, str(port)]
+        command = [sys.executable, "-m", "everstep.cli.served_file", str(file), store, str(port), *(["--json"] if json else [])]
         raise typer.Exit(_serve_again_and_again(command, root_of(file)))
 
 
@@ -87,15 +88,15 @@ def _changes(directory: Path, stopped: threading.Event) -> Iterator[str | None]:
 @contextmanager
 def _running(command: list[str]) -> Generator[subprocess.Popen[bytes]]:
     """The server, until the end of the block."""
-    # In a group of its own: a Ctrl-C is the parent's to pass on.
-    process = subprocess.Popen(command, start_new_session=True)
+    # In a group of its own: a Ctrl-C is the parent's to pass on. It ends when its standard input does: if we are killed.
+    process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.PIPE)
     try:
         yield process
     finally:
         if process.poll() is None:
             process.terminate()
         try:
-            process.wait(_PATIENCE_S)
+            process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

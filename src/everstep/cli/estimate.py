@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from everstep.cli.connecting import AsJson
 from everstep.errors import UsageError
 
 
@@ -15,7 +16,7 @@ def estimate(
     histories: Annotated[
         list[Path], typer.Argument(metavar="FILE|DIR...", help="Exported histories; of a directory, all its .json files.")
     ],
-    format: Annotated[str, typer.Option(help="text or json.")] = "text",  # noqa: A002  # the option's name
+    json: AsJson = False,
 ) -> None:
     """Count operations, bytes and invocations against the quotas, and show which construct spends them.
 
@@ -29,8 +30,6 @@ def estimate(
 
     found: list[Estimate] = []
     try:
-        if format not in ("text", "json"):
-            raise UsageError(f"there is no format {format!r}; there are text and json")
         for path in files_of(histories):
             try:
                 events, _ = events_of(msgspec.json.decode(path.read_bytes()), str(path))
@@ -42,5 +41,5 @@ def estimate(
     except (UsageError, OSError) as error:
         typer.echo(f"everstep estimate: {error}", err=True)
         raise typer.Exit(2) from None
-    sys.stdout.write(as_json(found) if format == "json" else "\n".join(map(as_text, found)))
+    sys.stdout.write(as_json(found) if json else "\n".join(map(as_text, found)))
     raise typer.Exit(1 if any(one.exceeded for one in found) else 0)

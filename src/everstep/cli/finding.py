@@ -9,7 +9,7 @@ import heapq
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, cast, get_args
 
@@ -67,6 +67,10 @@ class Sought:
     def is_a_search(self) -> bool:
         """Whether executions have to be looked into, which AWS does not do."""
         return not (self.error_type is None and self.waiting is None and self.waiting_type is None)
+
+    def or_those(self, statuses: Sequence[str]) -> Sought:
+        """The same, but of these statuses if it was not said which."""
+        return self if self.status or self.is_a_search else replace(self, status=statuses)
 
     def found(self, api: ExecutionsApi, place: Place, *, page: int) -> Iterator[JsonObject]:
         """As the listing says of each. page: how many are asked for at once. Raises UsageError, ServiceError."""

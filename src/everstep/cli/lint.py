@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("paths", nargs="*", default=["."], metavar="PATH", help="files, directories to search, or - for standard input")
     parser.add_argument("--format", choices=[*FORMATS], default="text")
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     parser.add_argument("--select", metavar="RULES", help="only these, ids or names, with commas between")
     parser.add_argument("--ignore", metavar="RULES", help="all but these")
     parser.add_argument("--exclude", metavar="PATTERNS", help="paths to leave out, with commas between")

@@ -1,13 +1,18 @@
 """The server that `everstep dev` starts, and starts again: every durable handler of one file.
 
-    python -m everstep.cli.served_file FILE STORE PORT
+    python -m everstep.cli.served_file FILE STORE PORT [--json]
 
-Rule: code that does not import ends the process with DOES_NOT_IMPORT, and says why by the user's own lines alone.
+Rule: code that does not import ends the process with DOES_NOT_IMPORT, and says why by the user's own lines alone. Standard input is a
+pipe that ends with the parent, however that ends; then this process does.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
+import time
 import traceback
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
 
 DOES_NOT_IMPORT: Final = 3
 GRACE_S: Final = 1.0
+PATIENCE_S: Final = 15.0
+"""With a server that is to end, before it is killed."""
 
 
 def root_of(file: Path) -> Path:
@@ -44,7 +51,16 @@ def handlers_of(members: Mapping[str, object]) -> dict[str, str]:
     return found
 
 
-def _serve(file: Path, store: str, port: int) -> int:
+def _end_with_the_parent() -> None:
+    # Not sys.stdin: a thread that is in its buffer when the interpreter ends is fatal.
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(PATIENCE_S)
+    os._exit(1)
+
+
+def _serve(file: Path, store: str, port: int, *, as_json: bool) -> int:
     from everstep.cli.server import server
 
     sys.path.insert(0, str(root_of(file)))
@@ -59,7 +75,8 @@ def _serve(file: Path, store: str, port: int) -> int:
             raise
         sys.stderr.write(f"{file} does not import:\n{_own_lines(error)}")
         return DOES_NOT_IMPORT
-    server(handlers=[f"{name}={module}:{variable}" for name, variable in handlers.items()], store=store, port=port, grace=GRACE_S)
+    targets = [f"{name}={module}:{variable}" for name, variable in handlers.items()]
+    server(handlers=targets, store=store, port=port, grace=GRACE_S, json=as_json)
     return 0
 
 
@@ -76,4 +93,5 @@ _IMPORTLIB: Final = import_module("importlib").__file__
 
 
 if __name__ == "__main__":
-    sys.exit(_serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    sys.exit(_serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), as_json="--json" in sys.argv[4:]))

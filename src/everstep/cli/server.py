@@ -7,12 +7,18 @@ import logging
 import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from everstep.cli.connecting import AsJson, failing_well
 from everstep.errors import DurableError, UsageError
 from everstep.server.log_lines import LogFormat, LogLevel, configure
+
+if TYPE_CHECKING:
+    from everstep.server.certificate import Certificate
+    from everstep.server.declared import FunctionDeclaration
+    from everstep.server.serving import Server
 
 
 def server(
@@ -49,19 +55,17 @@ def server(
     check: Annotated[
         bool, typer.Option("--check", help="Serve nothing: check the store, say what is wrong, and exit 0 (nothing), 1 or 2 (could not).")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="With --check: say it as JSON.")] = False,
+    json: AsJson = False,
 ) -> None:
-    """Serve the Lambda durable functions API."""
+    """Serve the Lambda durable functions API. With --json a line of JSON on standard output says where, once it does."""
     if check:
         raise SystemExit(_check(store, as_json=json))
-    if json:
-        raise SystemExit("everstep server: --json goes with --check")
+    from everstep.cli import showing
     from everstep.cli.loop import run as serve
     from everstep.server.access.keys import read_credentials
-    from everstep.server.certificate import Certificate
-    from everstep.server.declared import FunctionDeclaration, function_of, read_functions
+    from everstep.server.declared import function_of, read_functions
     from everstep.server.logs import logging_to
-    from everstep.server.serving import Server, serving
+    from everstep.server.serving import serving
     from everstep.server.webhooks.declared import read_webhooks
 
     configure(log_format, log_level)
@@ -82,43 +86,58 @@ def server(
             allow_unqualified=allow_unqualified,
             keys=read_credentials(credentials) if credentials is not None else (),
             without_credentials=without_credentials,
-            certificate=_certificate(),
+            certificate=_certificate(tls_cert, tls_key),
             grace_s=grace,
             webhooks=read_webhooks(webhooks) if webhooks is not None else (),
         )
         async with AsyncExitStack() as stack:
             if logs_dir is not None:
                 stack.enter_context(logging_to(logs_dir))
-            _tell(await stack.enter_async_context(serves))
+            running = await stack.enter_async_context(serves)
+            _tell(log_format, _where(running))
+            if json:
+                showing.print_json_line(_as_json(running))
             await until_signal()
-            say("everstep server is stopping")
+            _tell(log_format, "everstep server is stopping")
 
-    def _certificate() -> Certificate | None:
-        if tls_cert is None and tls_key is None:
-            return None
-        if tls_cert is None or tls_key is None:
-            raise UsageError("TLS needs both --tls-cert and --tls-key")
-        return Certificate(tls_cert, tls_key)
-
-    def _tell(running: Server) -> None:
-        names = ", ".join(function.name for function in running.backend.catalog) or "none yet"
-        say(f"everstep server answers at {running.url}, functions: {names}\nconsole: {running.url}/console/")
-
-    def say(text: str) -> None:
-        """As text whatever the level; but among JSON lines nothing else may stand."""
-        if log_format == "json":
-            logging.getLogger("everstep.server").info(text)
-        else:
-            typer.echo(text, err=True)
-
-    def _in_process(handler: str) -> FunctionDeclaration:
-        name, target = named(handler)
-        return FunctionDeclaration(name=name, handler=target)
-
-    try:
+    with failing_well("server"):
         serve(run())
-    except (DurableError, OSError) as error:
-        raise SystemExit(f"everstep server: {error}") from None
+
+
+def _in_process(handler: str) -> FunctionDeclaration:
+    from everstep.server.declared import FunctionDeclaration
+
+    name, target = named(handler)
+    return FunctionDeclaration(name=name, handler=target)
+
+
+def _certificate(chain: Path | None, key: Path | None) -> Certificate | None:
+    """Raises UsageError."""
+    from everstep.server.certificate import Certificate
+
+    if chain is None and key is None:
+        return None
+    if chain is None or key is None:
+        raise UsageError("TLS needs both --tls-cert and --tls-key")
+    return Certificate(chain, key)
+
+
+def _where(running: Server) -> str:
+    names = ", ".join(function.name for function in running.backend.catalog) or "none yet"
+    return f"everstep server answers at {running.url}, functions: {names}\nconsole: {running.url}/console/"
+
+
+def _as_json(running: Server) -> dict[str, object]:
+    functions = [function.name for function in running.backend.catalog]
+    return {"Url": running.url, "ConsoleUrl": f"{running.url}/console/", "Functions": functions}
+
+
+def _tell(log_format: LogFormat, text: str) -> None:
+    """As text whatever the level; but among JSON lines nothing else may stand."""
+    if log_format == "json":
+        logging.getLogger("everstep.server").info(text)
+    else:
+        typer.echo(text, err=True)
 
 
 def _check(store: str, *, as_json: bool) -> int:

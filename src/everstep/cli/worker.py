@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from everstep.errors import DurableError, UsageError
+from everstep.cli.connecting import AsJson, failing_well
+from everstep.errors import UsageError
 
 
 def worker(
@@ -24,11 +25,13 @@ def worker(
     ca_bundle: Annotated[
         Path | None, typer.Option(help="Certificates of authorities to trust, instead of the system's.", envvar="AWS_CA_BUNDLE")
     ] = None,
+    json: AsJson = False,
 ) -> None:
     """Work on functions' invocations for a server, until interrupted.
 
     It signs with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a key of the role worker, if the server asks for credentials.
     """
+    from everstep.cli import showing
     from everstep.cli.loop import run as serve
     from everstep.cli.server import named, until_signal
     from everstep.client.calls import attempts_in
@@ -77,6 +80,8 @@ def worker(
         stop = asyncio.Event()
         working = asyncio.create_task(worker.run(stop))
         typer.echo(f"everstep worker asks {server} for work, functions: {', '.join(functions)}", err=True)
+        if json:
+            showing.print_json_line({"Server": server, "Functions": list(functions)})
         signalled = asyncio.create_task(until_signal())
         await asyncio.wait((working, signalled), return_when=asyncio.FIRST_COMPLETED)
         signalled.cancel()
@@ -84,28 +89,28 @@ def worker(
         await working
         await client.close()
 
-    try:
+    with failing_well("worker"):
         serve(run())
-    except DurableError as error:
-        raise SystemExit(f"everstep worker: {error}") from None
 
 
 def print_worker_environment(
     function: Annotated[str, typer.Argument(help="The function's name on the server; NAME:VERSION serves that version alone.")],
     server: Annotated[str, typer.Option(help="The server's URL.", envvar="EVERSTEP_SERVER")] = "http://127.0.0.1:9000",
     region: Annotated[str, typer.Option(help="As the server has it.")] = "us-east-1",
+    json: AsJson = False,
 ) -> None:
     """Print what a worker of another make needs in its environment, such as AWS's own runtimes.
 
     With AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a key of the role worker, the address has a token in it that is good for
     this function alone: such workers don't sign. The key itself, which SDKs in them sign with, is not printed.
     """
+    from everstep.cli import showing
     from everstep.client.credentials import credentials_in
     from everstep.client.endpoint import parse_endpoint
     from everstep.server.access.worker_tokens import mint_worker_token, runtime_path
     from everstep.server.environment import worker_environment
 
-    try:
+    with failing_well("worker-environment"):
         endpoint = parse_endpoint(server)
         if endpoint.is_tls:
             raise UsageError(
@@ -119,6 +124,7 @@ def print_worker_environment(
             **worker_environment(server.rstrip("/"), region, name, version or "$LATEST"),
             "AWS_LAMBDA_RUNTIME_API": f"{endpoint.authority}{endpoint.path}{runtime_path(function, token)}",
         }
+    if json:
+        showing.print_json(environment)
+    else:
         typer.echo("\n".join(f"{variable}={value}" for variable, value in environment.items()))
-    except DurableError as error:
-        raise SystemExit(f"everstep worker-environment: {error}") from None

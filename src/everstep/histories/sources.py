@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator
 from typing import Final, cast
 
 from everstep.client.executions import ExecutionsApi, JsonObject
@@ -12,26 +11,14 @@ from everstep.protocol.shapes import ExecutionStatus
 OPEN: Final[tuple[ExecutionStatus, ...]] = ("RUNNING", "PAUSING", "PAUSED")
 
 
-def histories_of(
-    api: ExecutionsApi,
-    function: str,
-    statuses: Sequence[ExecutionStatus],
-    *,
-    started_after: datetime | None = None,
-    started_before: datetime | None = None,
-    most: int | None = None,
-) -> Iterator[dict[str, object]]:
-    """What `recording_of` reads, and `everstep export` writes. statuses: one at a time is asked for, as AWS answers no more."""
-    found = 0
-    for status in statuses:
-        for summary in api.list(function, statuses=[status], started_after=started_after, started_before=started_before):
-            if found == most:
-                return
-            found += 1
+def open_histories_of(api: ExecutionsApi, function: str) -> Iterator[dict[str, object]]:
+    """What `recording_of` reads, of a function's open executions. One status at a time is asked for, as AWS answers no more."""
+    for status in OPEN:
+        for summary in api.list(function, statuses=[status]):
             yield history_of(api, summary)
 
 
 def history_of(api: ExecutionsApi, summary: JsonObject) -> dict[str, object]:
-    """summary: what a listing, or GetDurableExecution, says of the execution."""
+    """What `recording_of` reads, and `everstep export` writes. summary: what a listing, or GetDurableExecution, says of the execution."""
     arn = cast("str", summary["DurableExecutionArn"])
     return {"DurableExecutionArn": arn, "Status": summary.get("Status"), "Events": api.history(arn)}

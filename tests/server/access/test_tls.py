@@ -96,7 +96,7 @@ def test_everstep_worker_that_does_not_trust_it_ends_and_says_what_to_do(secured
     command = [*COMMAND, "worker", f"pulled={HERE}:order", "--server", secured.url]
     done = subprocess.run(command, cwd=ROOT, env=environment_of(WORKER), capture_output=True, text=True, timeout=30, check=False)
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "--ca-bundle" in done.stderr
     assert "Traceback" not in done.stderr
 

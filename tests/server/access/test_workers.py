@@ -55,16 +55,17 @@ def test_everstep_worker_with_a_key_that_is_not_a_workers_ends_and_says_why(guar
     command = [*COMMAND, "worker", f"pulled={HERE}:order", "--server", guarded.url]
     done = subprocess.run(command, cwd=ROOT, env=environment_of(stranger), capture_output=True, text=True, timeout=30, check=False)
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "a key with the role worker" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def worker_environment(server: Running, *, key: AccessKey = WORKER) -> dict[str, str]:
     """What the command prints."""
-    command = [*COMMAND, "worker-environment", "pulled", "--server", server.url]
+    command = [*COMMAND, "worker-environment", "pulled", "--server", server.url, "--json"]
     done = subprocess.run(command, cwd=ROOT, env=environment_of(key), capture_output=True, text=True, timeout=30, check=True)
-    return dict(line.split("=", 1) for line in done.stdout.splitlines())
+    printed: dict[str, str] = json.loads(done.stdout)
+    return printed
 
 
 def test_awss_own_runtime_works_with_the_environment_that_the_command_prints(guarded: Running) -> None:
