@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +17,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from everstep.cli.app import application
-from tests.server.running import HERE, Running, declared, events_of, running, until
+from tests.server.running import HERE, Running, declared, events_of, running, status_of, until
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +193,65 @@ def test_a_callback_that_fails_fails_the_execution(everstep: Command, waiting: s
     result = everstep("watch", waiting)
 
     assert (result.exit_code, "Refused: no budget" in result.stdout) == (1, True)
+
+
+def test_several_executions_are_acted_on_at_once(everstep: Command) -> None:
+    arns = [everstep.fine("start", "approval").strip() for _ in range(3)]
+    listed = "".join(f"{arn}\n" for arn in arns)
+
+    asked = everstep("pause", *arns)
+    paused = everstep("pause", "-", "--yes", "--json", stdin=listed)
+    everstep.fine("stop", arns[0])
+    refused = everstep("resume", "-", "-y", stdin=listed)
+
+    assert (asked.exit_code, "say --yes" in asked.stderr) == (2, True)
+    assert [json.loads(line) for line in paused.stdout.splitlines()] == [{"DurableExecutionArn": arn, "Status": "PAUSED"} for arn in arns]
+    assert refused.exit_code == 1
+    assert "1 of 3 were refused" in refused.stderr
+    assert refused.stdout.splitlines() == [f"{arn} is RUNNING" for arn in arns[1:]]
+    assert set(arns[1:]) <= set(everstep.fine("list", "approval", "--status", "running", "--all", "--arns").splitlines())
+    everstep.fine("stop", "-", "-y", stdin=listed)
+    assert (everstep("stop", "-", stdin="").exit_code, everstep("stop", "-", stdin="nonsense").exit_code) == (0, 2)
+
+
+def test_a_person_is_asked_whether_all_of_several_are_meant(everstep: Command) -> None:
+    arns = [everstep.fine("start", "approval").strip() for _ in range(2)]
+
+    def answered(answer: str, *arguments: str, stdin: bytes | None = None) -> str:
+        ours, theirs = pty.openpty()
+        # The terminal is the process's own, as a shell's is, so that it is found when standard input is a pipe.
+        begun = "import os; os.setsid(); os.close(os.open(os.ttyname(2), os.O_RDWR)); from everstep.cli.main import main; main()"
+        command, environ = [sys.executable, "-c", begun, *arguments], os.environ | everstep.environ
+        piped = theirs if stdin is None else subprocess.PIPE
+        with subprocess.Popen(command, stdin=piped, stderr=theirs, stdout=subprocess.DEVNULL, env=environ) as asking:
+            os.close(theirs)
+            if stdin is not None:
+                assert asking.stdin is not None
+                asking.stdin.write(stdin)
+                asking.stdin.close()
+            os.write(ours, f"{answer}\n".encode())
+            shown = b""
+            with suppress(OSError):
+                while data := os.read(ours, 4096):
+                    shown += data
+        os.close(ours)
+        return shown.decode()
+
+    assert "stop these 2 executions? [y/N]" in (shown := answered("n", "stop", *arns))
+    assert "nothing was done" in shown
+    assert {everstep.parsed("show", arn)["Status"] for arn in arns} == {"RUNNING"}
+    answered("y", "stop", "-", stdin="\n".join(arns).encode())
+    assert {everstep.parsed("show", arn)["Status"] for arn in arns} == {"STOPPED"}
+
+
+def test_an_execution_is_run_again_with_its_input(everstep: Command, server: Running) -> None:
+    arn = everstep.fine("start", "quick", "--input", '{"a": 5}', "--wait").split()[0]
+
+    again = everstep.parsed("run-again", arn)
+
+    assert again["RunAgainOf"] == arn
+    until(lambda: status_of(server.client, again["DurableExecutionArn"]) == "SUCCEEDED", "the end")
+    assert everstep.parsed("show", again["DurableExecutionArn"])["Result"] == '{"a":5}'
 
 
 def test_an_execution_is_paused_resumed_stopped_and_deleted(everstep: Command, server: Running, waiting: str) -> None:

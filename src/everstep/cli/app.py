@@ -17,6 +17,7 @@ from everstep.cli.list import list_executions
 from everstep.cli.pause import pause
 from everstep.cli.resume import resume
 from everstep.cli.run import run_handler
+from everstep.cli.run_again import run_again
 from everstep.cli.server import server
 from everstep.cli.show import show
 from everstep.cli.start import start
@@ -48,6 +49,7 @@ def application() -> typer.Typer:
     app.command()(compare)
     app.command()(fork)
     app.command()(stop)
+    app.command("run-again")(run_again)
     app.command()(pause)
     app.command()(resume)
     app.command()(delete)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from everstep.cli.connecting import AsJson, EndpointUrl, Execution, Function, Place, Profile, Region
-from everstep.cli.operate import operate
+from everstep.cli.connecting import AsJson, EndpointUrl, Function, Place, Profile, Region
+from everstep.cli.operate import Executions, Sure, changing, operate
 
 
 def delete(
-    execution: Execution,
+    executions: Executions,
     function: Function = None,
+    yes: Sure = False,
     json: AsJson = False,
     endpoint_url: EndpointUrl = None,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Remove an execution that has ended."""
-    operate("delete", Place(endpoint_url, region, profile), execution, function, lambda api, arn: api.delete(arn), as_json=json)
+    """Remove executions that have ended."""
+    act = changing(lambda api, arn: api.delete(arn))
+    operate("delete", Place(endpoint_url, region, profile), executions, function, act, is_sure=yes, as_json=json)

@@ -24,6 +24,8 @@ def list_executions(
     waiting: WaitingFor = None,
     waiting_type: WaitingType = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at the most, those started last first.")] = 20,
+    everything: Annotated[bool, typer.Option("--all", help="However many there are.")] = False,
+    arns: Annotated[bool, typer.Option("--arns", help="Their ARNs alone, one a line, for other commands to read.")] = False,
     json: AsJson = False,
     endpoint_url: EndpointUrl = None,
     region: Region = None,
@@ -45,8 +47,11 @@ def list_executions(
     )
     place = Place(endpoint_url, region, profile)
     with place.api("list") as api:
-        found = list(islice(sought.found(api, place, page=min(limit, PAGE)), limit))
-    if json:
+        most = None if everything else limit
+        found = list(islice(sought.found(api, place, page=min(most or PAGE, PAGE)), most))
+    if arns:
+        typer.echo("".join(f"{one['DurableExecutionArn']}\n" for one in found), nl=False)
+    elif json:
         showing.print_json(found)
     elif found:
         _print_table(found)

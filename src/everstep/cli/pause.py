@@ -6,19 +6,20 @@ from typing import Annotated
 
 import typer
 
-from everstep.cli.connecting import AsJson, EndpointUrl, Execution, Function, Place, Profile, Region
-from everstep.cli.operate import operate
+from everstep.cli.connecting import AsJson, EndpointUrl, Function, Place, Profile, Region
+from everstep.cli.operate import Executions, Sure, changing, operate
 
 
 def pause(
-    execution: Execution,
+    executions: Executions,
     function: Function = None,
     reason: Annotated[str | None, typer.Option(help="As it stands in the history.")] = None,
+    yes: Sure = False,
     json: AsJson = False,
     endpoint_url: EndpointUrl = None,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Let no further invocation of an execution begin; what it waits for goes on."""
-    place = Place(endpoint_url, region, profile)
-    operate("pause", place, execution, function, lambda api, arn: api.pause(arn, reason), as_json=json)
+    """Let no further invocation of executions begin; what they wait for goes on."""
+    act = changing(lambda api, arn: api.pause(arn, reason))
+    operate("pause", Place(endpoint_url, region, profile), executions, function, act, is_sure=yes, as_json=json)

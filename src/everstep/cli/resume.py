@@ -6,19 +6,20 @@ from typing import Annotated
 
 import typer
 
-from everstep.cli.connecting import AsJson, EndpointUrl, Execution, Function, Place, Profile, Region
-from everstep.cli.operate import operate
+from everstep.cli.connecting import AsJson, EndpointUrl, Function, Place, Profile, Region
+from everstep.cli.operate import Executions, Sure, changing, operate
 
 
 def resume(
-    execution: Execution,
+    executions: Executions,
     function: Function = None,
     reason: Annotated[str | None, typer.Option(help="As it stands in the history.")] = None,
+    yes: Sure = False,
     json: AsJson = False,
     endpoint_url: EndpointUrl = None,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Let a paused execution go on."""
-    place = Place(endpoint_url, region, profile)
-    operate("resume", place, execution, function, lambda api, arn: api.resume(arn, reason), as_json=json)
+    """Let paused executions go on."""
+    act = changing(lambda api, arn: api.resume(arn, reason))
+    operate("resume", Place(endpoint_url, region, profile), executions, function, act, is_sure=yes, as_json=json)

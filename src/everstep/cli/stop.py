@@ -6,23 +6,24 @@ from typing import Annotated
 
 import typer
 
-from everstep.cli.connecting import AsJson, EndpointUrl, Execution, Function, Place, Profile, Region
-from everstep.cli.operate import operate
+from everstep.cli.connecting import AsJson, EndpointUrl, Function, Place, Profile, Region
+from everstep.cli.operate import Executions, Sure, changing, operate
 
 
 def stop(
-    execution: Execution,
+    executions: Executions,
     function: Function = None,
     message: Annotated[str | None, typer.Option(help="Why, as the execution's error.")] = None,
     error_type: Annotated[str | None, typer.Option("--type", help="Of that error.")] = None,
+    yes: Sure = False,
     json: AsJson = False,
     endpoint_url: EndpointUrl = None,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Close an execution as STOPPED; one that has ended stays as it is."""
+    """Close executions as STOPPED; what has ended stays as it is."""
     from everstep.protocol.shapes import ErrorObject
 
     error = None if message is None and error_type is None else ErrorObject(error_message=message, error_type=error_type)
-    place = Place(endpoint_url, region, profile)
-    operate("stop", place, execution, function, lambda api, arn: api.stop(arn, error), as_json=json)
+    act = changing(lambda api, arn: api.stop(arn, error))
+    operate("stop", Place(endpoint_url, region, profile), executions, function, act, is_sure=yes, as_json=json)

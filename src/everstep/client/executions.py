@@ -92,6 +92,16 @@ class ExecutionsApi:
             raise ServiceError(f"{function} was invoked, and no durable execution began: is it a durable function?", code="NotDurable")
         return arn
 
+    def run_again(self, arn: str) -> str:
+        """A new execution of the same version with the same input; its ARN."""
+        before = self.describe(arn)
+        payload = before.get("InputPayload")
+        if payload is None:
+            raise ServiceError(f"the input of {arn} is not there any more", code="NoInput", status=409)
+        function = str(before["FunctionArn"])
+        reference, qualifier = split_qualifier(function)
+        return self.start(function if qualifier else f"{reference}:{before.get('Version') or '$LATEST'}", str(payload))
+
     def describe(self, arn: str) -> JsonObject:
         """What GetDurableExecution answers."""
         return self._json(rest.Request("GET", f"{_EXECUTIONS}/{uri_encode(arn)}"))
