@@ -101,7 +101,7 @@ def test_waiting_for_one_that_fails_is_a_failure(everstep: Command) -> None:
 
 def test_one_execution_is_shown_by_its_arn_its_id_and_its_name(everstep: Command, waiting: str) -> None:
     shown = everstep.fine("show", waiting, "--timeline")
-    assert "└─ Callback approval · STARTED" in shown
+    assert "└─ Callback approval · STARTED · tests/server/functions.py:" in shown
     assert "CallbackStarted approval" in shown
     name, identity = waiting.split("/")[-2:]
     for arguments in ([identity[:13]], [identity[:13], "--function", "approval"], [name, "--function", "approval"]):

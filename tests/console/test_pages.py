@@ -273,3 +273,11 @@ def test_with_credentials_an_operators_key_opens_the_console_and_no_other() -> N
         assert visitor.post("/sign-out", proof=before).status == 403
         assert visitor.post("/sign-out").status == 303
         assert visitor.get("/").status == 303
+
+
+def test_an_operation_says_which_line_of_the_handler_calls_it(server: Running, visitor: Visitor) -> None:
+    arn = ended(server, start(server, "priced", 1))
+    step = event_of(server, arn, "StepStarted")
+
+    assert re.search(r'class="site">tests/console/functions\.py:\d+<', visitor.get(page_of(arn)).text)
+    assert "ctx.step" in visitor.get(f"/operation/{in_path(arn)}?id={step['Id']}").text

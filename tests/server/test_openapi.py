@@ -89,6 +89,7 @@ def test_what_operations_answer_is_what_is_described(server: Running) -> None:
     call("ListExecutions", query="?WaitingName=approval&WaitingType=CALLBACK")
     call("CountExecutions")
     call("AwaitChange", query="?WaitSeconds=0")
+    call("GetCallSites", DurableExecutionArn=arn)
     call("GetExecutionOrigin", DurableExecutionArn=arn)
     call("GetInputSchema", FunctionName="order:$LATEST")
     call("ListDurableExecutionsByFunction", FunctionName="sleeper", query="?MaxItems=1&StartedAfter=2020-01-01T00:00:00Z")

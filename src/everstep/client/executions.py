@@ -106,6 +106,11 @@ class ExecutionsApi:
         """What GetDurableExecution answers."""
         return self._json(rest.Request("GET", f"{_EXECUTIONS}/{uri_encode(arn)}"))
 
+    def call_sites(self, arn: str) -> Sequence[JsonObject]:
+        """Where its operations are called, as far as that is known: of our own server alone."""
+        found = self._json(rest.Request("GET", f"{_OWN}/durable-executions/{uri_encode(arn)}/call-sites"))
+        return cast("Sequence[JsonObject]", found["CallSites"])
+
     def history(self, arn: str) -> list[JsonObject]:
         """All events, oldest first, with their payloads."""
         path = f"{_EXECUTIONS}/{uri_encode(arn)}/history"

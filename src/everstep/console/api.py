@@ -73,6 +73,20 @@ class FoundPage(Shape, frozen=True):
     next_marker: str | None = None
 
 
+class CallSite(Shape, frozen=True):
+    """source: the lines around it."""
+
+    sub_type: str
+    file: str
+    line: int
+    source: str
+    name: str = ""
+
+
+class CallSites(Shape, frozen=True):
+    call_sites: Sequence[CallSite]
+
+
 class Count(Shape, frozen=True):
     function_name: str
     status: str
@@ -190,6 +204,11 @@ class Api:
 
     async def counts(self) -> Counts:
         return await self._read(Counts, f"{_OWN}/execution-counts")
+
+    async def call_sites(self, arn: str) -> Mapping[tuple[str, str], CallSite]:
+        """Where the operations are called, by sub-type and name, as far as that is certain."""
+        found = await self._read(CallSites, f"{_OWN}/durable-executions/{uri_encode(arn)}/call-sites")
+        return {(site.sub_type, site.name): site for site in found.call_sites}
 
     async def position(self, arn: str, seen: str, wait_s: int) -> str:
         """Where the execution stands, or all if `arn` is empty: as soon as that is not `seen`, or when the wait is over."""

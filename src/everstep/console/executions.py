@@ -6,12 +6,13 @@ it, a section at a time. While it is open it renews itself when there is somethi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 from starlette.responses import Response
 
-from everstep.console.api import Api
+from everstep.console.api import Api, CallSite
 from everstep.console.timeline import Event, Operation, Span, Timeline, details, members, text, timeline
 from everstep.console.values import OPEN
 from everstep.console.visits import Visit
@@ -30,7 +31,8 @@ LEAST: Final = 0.0001
 async def execution(visit: Visit) -> Response:
     position = await visit.api.position(visit.arn, "", 0)  # asked first, so that the page hears of whatever comes later
     told, is_whole = await visit.histories.beginning(visit.api, visit.arn, SMALL)
-    return await _page(visit, _section(told, 0, visit.now_s) if is_whole else None, position)
+    section = _section(told, 0, visit.now_s, await visit.api.call_sites(visit.arn)) if is_whole else None
+    return await _page(visit, section, position)
 
 
 async def state(visit: Visit) -> Response:
@@ -49,7 +51,7 @@ async def operations(visit: Visit) -> Response:
     start = int(visit.query("from")) if visit.query("from").isdecimal() else 0
     shown = await visit.api.execution(visit.arn, with_data=False)
     told = await visit.histories.whole(visit.api, visit.arn)
-    section = _section(told, start, visit.now_s)
+    section = _section(told, start, visit.now_s, await visit.api.call_sites(visit.arn))
     return visit.page("_operations.html", shown=shown, is_open=shown.status in OPEN, section=section, arn=visit.arn)
 
 
@@ -57,7 +59,11 @@ async def operation(visit: Visit) -> Response:
     """The payloads, errors and events of one operation."""
     events = await recorded(visit.api, visit.arn, visit.query("id"))
     told = timeline(events).operations
-    return visit.page("_operation.html", operation=told[0] if told else None, events=[_shown(event) for event in events], arn=visit.arn)
+    sites = await visit.api.call_sites(visit.arn)
+    site = sites.get((told[0].sub_type, told[0].name)) if told else None
+    return visit.page(
+        "_operation.html", operation=told[0] if told else None, site=site, events=[_shown(event) for event in events], arn=visit.arn
+    )
 
 
 async def recorded(api: Api, arn: str, operation_id: str) -> list[Event]:
@@ -89,9 +95,12 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
+    """site: where the handler calls it, if that is known."""
+
     operation: Operation
     bars: list[Bar]
     seconds: float
+    site: CallSite | None
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -108,7 +117,7 @@ class Section(msgspec.Struct, frozen=True):
     invoked: int
 
 
-def _section(told: Timeline, start: int, now_s: float) -> Section:
+def _section(told: Timeline, start: int, now_s: float, sites: Mapping[tuple[str, str], CallSite]) -> Section:
     until = told.ends_at or max(now_s, told.starts_at)
     scale = WIDTH / max(until - told.starts_at, 0.001)
 
@@ -118,7 +127,10 @@ def _section(told: Timeline, start: int, now_s: float) -> Section:
         return Bar(span.kind, x, max((ends_at - span.starts_at) * scale, LEAST), span.ends_at is None, max(ends_at - span.starts_at, 0.0))
 
     chosen = told.operations[start : start + SECTION]
-    rows = [Row(one, [bar(span) for span in one.spans], max((one.ends_at or until) - one.starts_at, 0.0)) for one in chosen]
+    rows = [
+        Row(one, [bar(span) for span in one.spans], max((one.ends_at or until) - one.starts_at, 0.0), sites.get((one.sub_type, one.name)))
+        for one in chosen
+    ]
     more = start + SECTION if start + SECTION < len(told.operations) else None
     return Section(
         start=start,

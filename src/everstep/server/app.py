@@ -63,6 +63,7 @@ HANDLERS: Final[Mapping[str, _Handler]] = {
     "ListExecutions": overview.list_executions,
     "CountExecutions": overview.count_executions,
     "AwaitChange": changes.await_change,
+    "GetCallSites": executions.get_call_sites,
     "GetExecutionOrigin": executions.get_origin,
     "GetInputSchema": functions.get_input_schema,
     "StopDurableExecution": executions.stop,

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 
+from everstep.server.call_sites import CallSites
 from everstep.server.catalog import Catalog
 from everstep.server.counts import Counts
 from everstep.server.metrics import Metrics
@@ -23,7 +24,7 @@ class Backend:
         self.allow_unqualified = allow_unqualified
         self.closing = asyncio.Event()
         """Set when the server stops: whoever waits for something that may take long gives up then."""
-        self.counts = Counts()
+        self.counts, self.call_sites = Counts(), CallSites()
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -150,6 +150,7 @@ OPERATIONS: Final[Mapping[str, Described]] = {
     "CountExecutions": Described("How many executions each function has in each status", {200: shapes.ExecutionCounts}),
     "GetExecutionOrigin": Described("What invoked an execution, and where it was forked from", {200: shapes.Origin}),
     "GetInputSchema": Described("What a function's input is like", {200: shapes.InputSchema}, (_QUALIFIER,)),
+    "GetCallSites": Described("Where an execution's operations are called in its handler's code", {200: shapes.ShownCallSites}),
     "AwaitChange": Described(
         "Wait until an execution has changed, or any of them",
         {200: shapes.Change},

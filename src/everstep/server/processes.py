@@ -66,6 +66,11 @@ class Processes:
         self._group, self._address, self._region, self._key = group, address, region, key
         self._more()
 
+    @property
+    def handler(self) -> str | None:
+        """`module:name`, if the processes run that; None if their command is another one."""
+        return self._environment.get("_HANDLER")
+
     async def call(self, call: FunctionCall) -> str:
         """See Code."""
         return await self.pulled.call(call)

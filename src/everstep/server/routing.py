@@ -39,6 +39,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], str]] = {
     ("GET", f"{OWN}/executions"): "ListExecutions",
     ("GET", f"{OWN}/execution-counts"): "CountExecutions",
     ("GET", f"{OWN}/changes"): "AwaitChange",
+    ("GET", f"{OWN}/durable-executions/{{DurableExecutionArn}}/call-sites"): "GetCallSites",
     ("GET", f"{OWN}/functions/{{FunctionName}}/input-schema"): "GetInputSchema",
     ("POST", f"{_FUNCTION}/invocations"): "Invoke",
     ("POST", "/2021-11-15/functions/{FunctionName}/response-streaming-invocations"): "InvokeWithResponseStream",

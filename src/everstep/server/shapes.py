@@ -154,6 +154,20 @@ class Change(Shape, frozen=True):
     position: str
 
 
+class ShownCallSite(Shape, frozen=True):
+    """Where operations of this sub-type and name are called. Line: from 1. Source: the lines around it."""
+
+    sub_type: str
+    file: str
+    line: int
+    source: str
+    name: str | None = None
+
+
+class ShownCallSites(Shape, frozen=True):
+    call_sites: Sequence[ShownCallSite]
+
+
 class TraceHeader(Shape, frozen=True):
     x_amzn_trace_id: str = field(name="XAmznTraceId")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
 
 from everstep.protocol.shapes import ErrorObject
 
@@ -28,6 +28,10 @@ def outcome_line(status: str, text: str | None, error: ErrorObject | None) -> st
     return status
 
 
+Where: TypeAlias = Mapping[tuple[str, str], str]
+"""Places in the handler's code, by the sub-type and the name of the operations that are called there."""
+
+
 class Line(NamedTuple):
     """A line of a tree. status: of what it shows, for those who colour it."""
 
@@ -35,22 +39,24 @@ class Line(NamedTuple):
     text: str
 
 
-def tree(execution: RecordedExecution[object], top: Sequence[RecordedOperation]) -> Iterator[Line]:
+def tree(execution: RecordedExecution[object], top: Sequence[RecordedOperation], where: Where) -> Iterator[Line]:
     after = f" after {roughly(execution.took)}" if execution.ended_at is not None else ""
     outcome = outcome_line(execution.status, execution.text, execution.error)
     yield Line(execution.status, f"{execution.name} · {outcome}{after}")
-    yield from _branches(top, "")
+    yield from _branches(top, "", where)
 
 
-def _branches(operations: Sequence[RecordedOperation], indent: str) -> Iterator[Line]:
+def _branches(operations: Sequence[RecordedOperation], indent: str, where: Where) -> Iterator[Line]:
     for number, operation in enumerate(operations, 1):
         is_last = number == len(operations)
         attempts = f" · {operation.attempts} attempts" if operation.attempts > 1 else ""
         waited = f" · {roughly(operation.took)}" if operation.type == "WAIT" and operation.ended_at is not None else ""
         outcome = outcome_line(operation.status, None if operation.type == "CONTEXT" else operation.text, operation.error)
+        place = where.get((operation.sub_type or "", operation.name or ""))
+        called = f" · {place}" if place else ""
         what = f"{operation.label}{waited}{attempts}{_progress(operation)}"
-        yield Line(operation.status, f"{indent}{'└─' if is_last else '├─'} {what} · {outcome}")
-        yield from _branches(operation.children, indent + ("   " if is_last else "│  "))
+        yield Line(operation.status, f"{indent}{'└─' if is_last else '├─'} {what} · {outcome}{called}")
+        yield from _branches(operation.children, indent + ("   " if is_last else "│  "), where)
 
 
 def _progress(operation: RecordedOperation) -> str:

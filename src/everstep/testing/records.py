@@ -18,7 +18,7 @@ from everstep.errors import ExecutionFailed, UsageError
 from everstep.histories.paths import path, places_of
 from everstep.protocol.shapes import ErrorObject, ExecutionStatus, Operation, OperationStatus, OperationType
 from everstep.serdes import serdes_for
-from everstep.testing.drawing import Line, outcome_line, timeline, tree
+from everstep.testing.drawing import Line, Where, outcome_line, timeline, tree
 
 Out_co = TypeVar("Out_co", covariant=True)
 T = TypeVar("T")
@@ -262,9 +262,9 @@ class RecordedExecution(Generic[Out_co]):
 
     # -- to look at ------------------------------------------------------------
 
-    def lines(self) -> Iterator[Line]:
-        """Those of `tree`, each with the status that it shows."""
-        return tree(self, [operation for operation in self.operations if operation.parent is None])
+    def lines(self, where: Where | None = None) -> Iterator[Line]:
+        """Those of `tree`, each with the status that it shows. where: the places that called them, as far as they are known."""
+        return tree(self, [operation for operation in self.operations if operation.parent is None], where or {})
 
     def tree(self) -> str:
         """Its operations as a tree, with their outcomes, to be printed."""

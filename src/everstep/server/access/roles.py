@@ -35,6 +35,7 @@ ALLOWED: Final[Mapping[str, frozenset[Role]]] = {
     "ListExecutions": _INVOKE,
     "CountExecutions": _INVOKE,
     "AwaitChange": _INVOKE,
+    "GetCallSites": _INVOKE,
     "GetExecutionOrigin": _INVOKE,
     "GetInputSchema": _OPERATE,
     "SendDurableExecutionCallbackSuccess": _ANSWER,

@@ -24,6 +24,7 @@ from everstep.server.shapes import (
     PauseRequest,
     RelatedOperation,
     ResumeRequest,
+    ShownCallSites,
     Stopped,
 )
 from everstep.server.wire import description, seconds, summary
@@ -92,6 +93,18 @@ async def get_history(backend: Backend, call: Call) -> Answer:
     if len(page) < len(events):
         more = markers.write(listing, [events[len(page) - 1].event_id], backend.now_ms())
     return ok(HistoryPage(events=page, next_marker=more))
+
+
+async def get_call_sites(backend: Backend, call: Call) -> Answer:
+    """An operation of ours. Of code that is not here, or not what it was, nothing is said."""
+    arn = call.execution_arn
+    execution = await _read(backend, arn)
+    function = backend.catalog.function(execution.function)
+    version = None if function is None else function.versions.get(execution.version)
+    if version is None:
+        return ok(ShownCallSites(call_sites=[]))
+    state = await backend.engine.executions.state(execution_id(arn))
+    return ok(ShownCallSites(call_sites=await backend.call_sites.of(version.code, state.records.values())))
 
 
 async def list_by_function(backend: Backend, call: Call) -> Answer:
