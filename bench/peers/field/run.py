@@ -29,7 +29,7 @@ from bench.peers.field.syncs import settings, syncs_per_step
 from bench.peers.field.systems import SYSTEMS, System
 from bench.peers.sections import PATH, write_section
 
-SLOW_S: Final = 20
+SLOW_S: Final = 30
 """A run that takes longer is not repeated."""
 
 
@@ -76,7 +76,8 @@ def conditions(ready: Mapping[str, Ready | Failed], server: Postgres, python: st
     told = f"fsync {server.ask('SHOW fsync')}, shared_buffers {server.ask('SHOW shared_buffers')}"
     return (
         f"Python {version.stdout.strip()}, {platform.system()} {platform.machine()}, {os.cpu_count()} processors; load average "
-        f"{load[0]:.1f} at the beginning; {versions}; {database} with its defaults ({told}), over a Unix socket."
+        f"{load[0]:.1f} at the beginning and {os.getloadavg()[0]:.1f} at the end; {versions}; {database} with its defaults ({told}), "
+        "over a Unix socket."
     )
 
 

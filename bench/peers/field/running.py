@@ -23,7 +23,7 @@ from psycopg import sql
 from bench.load import BEGIN, END, WATCHED
 from bench.peers.field.environments import Ready, last_words
 from bench.peers.field.page import Failed
-from bench.peers.field.scenarios import Scenario
+from bench.peers.field.scenarios import CPU, Scenario
 from bench.peers.field.systems import System
 
 ROOT: Final = Path(__file__).parents[3]
@@ -100,7 +100,7 @@ def run(system: System, scenario: Scenario, ready: Ready, server: Postgres, fold
                 return answer
             figures |= answer
         if scenario.steps and "cpu_s" in figures:
-            figures["cpu_ms/step"] = figures["cpu_s"] * 1e3 / scenario.steps
+            figures[CPU] = figures["cpu_s"] * 1e3 / scenario.steps
         if scenario.name == "late":
             size = _size(system, Path(own), server, url, before)
             figures |= {"bytes/step": size / 2_950} if size else {}

@@ -53,14 +53,15 @@ class Scenario:
     numbers: tuple[int, ...] = ()
 
 
-_CPU = {"cpu_ms/step": "CPU ms a step"}
+CPU: Final = "cpu_ms/step"
+_CPU = {CPU: "CPU ms a step"}
 
 SCENARIOS: Final = (
     Scenario(
         name="sequential",
         title="1 execution of 1,000 steps",
         note="One after the other, each durable before the next begins. Everstep, DBOS and the local runner run in the process that asks; "
-        "Absurd's worker too; Restate cannot. *No service* is the store alone: rows of 300 bytes, one a commit, from one client.",
+        "Absurd's worker too; Restate cannot. A store alone: rows of 300 bytes, one a commit, from one client.",
         columns={"steps/s": "steps/s", **_CPU},
         goals=(Goal("steps/s", Of.PEER_ON_THE_STORE, at_least=3), Goal("steps/s", Of.STORE_ALONE, at_least=0.5)),
         steps=1_000,

@@ -64,7 +64,14 @@ class System:
 
     @property
     def label(self) -> str:
-        return f"{self.title}, {self.store}" + (f", {self.instances} instances" if self.instances > 1 else "")
+        if self.is_alone:
+            return f"{self.store} alone"
+        parts = [
+            self.title,
+            *([] if self.store == "its own" else [self.store]),
+            *([f"{self.instances} instances"] if self.instances > 1 else []),
+        ]
+        return ", ".join(parts)
 
 
 def _everstep(name: str, store: Store, scenarios: frozenset[str], instances: int = 1) -> System:
@@ -99,7 +106,7 @@ def _peer(name: str, title: str, store: Store, scenarios: frozenset[str], instan
 def _alone(name: str, store: Store) -> System:
     return System(
         name=name,
-        title="no service",
+        title="none",
         store=store,
         environment="everstep",
         adapter=("bench.peers.field.with_nothing",),

@@ -10,10 +10,11 @@ from bench.postgres import raw as raw_postgres
 from bench.store_commits import raw as raw_sqlite
 
 
-async def commits(url: str) -> Figures:
+async def sequential(url: str) -> Figures:
+    """A row is what a step would be."""
     store, _, path = url.partition(":///")
-    return {"commits/s": raw_sqlite(Path(path), 1) if store == "sqlite" else await raw_postgres(url, 1)}
+    return {"steps/s": raw_sqlite(Path(path), 1) if store == "sqlite" else await raw_postgres(url, 1)}
 
 
 if __name__ == "__main__":
-    run_child({"commits": commits}, sys.argv[1:])
+    run_child({"sequential": sequential}, sys.argv[1:])
