@@ -69,7 +69,8 @@ def verdicts(scenario: Scenario, results: Results) -> list[Verdict]:
                 other, value = beside
                 what = f"{goal.of.value} ({other.label})" if other.is_peer else goal.of.value
                 mine, theirs = (figure_of(results, scenario, each, CPU) for each in (system, other))
-                found.append(Verdict(system, goal, ours / value, what, theirs / mine if mine and theirs else None))
+                cpu = theirs / mine if mine and theirs and goal.is_more_better else None
+                found.append(Verdict(system, goal, ours / value, what, cpu))
     return found
 
 
@@ -123,13 +124,16 @@ def table(scenario: Scenario, results: Results) -> str:
 
 def goal_lines(scenario: Scenario, results: Results) -> str:
     judged = verdicts(scenario, results)
-    lines = ["| goal | | here | | less CPU |", "|---|---|--:|---|--:|"] if judged else []
+    if not judged:
+        return ""
+    has_cpu = any(verdict.cpu for verdict in judged)
+    lines = ["| goal | | here | |" + " their CPU ÷ ours |" * has_cpu, "|---|---|--:|---|" + "--:|" * has_cpu]
     for verdict in judged:
         goal, times = verdict.goal, TIMES if verdict.beside else ""
         what = f"{scenario.columns[goal.figure]} {'≥' if goal.is_more_better else '≤'} {goal.bound:g}{times} {verdict.beside}".rstrip()
-        cpu = number(verdict.cpu) + TIMES if verdict.cpu is not None and goal.is_more_better else ""
         met = "met" if verdict.is_met else "**missed**"
-        lines.append(f"| {what} | {verdict.system.label} | {number(verdict.value)}{times} | {met} | {cpu} |")
+        cpu = f" {number(verdict.cpu) + TIMES if verdict.cpu else ''} |" * has_cpu
+        lines.append(f"| {what} | {verdict.system.label} | {number(verdict.value)}{times} | {met} |{cpu}")
     return "\n".join(lines)
 
 
@@ -138,7 +142,7 @@ def page(results: Results, conditions: str, durability: Sequence[tuple[str, str,
     judged = [verdict for scenario in SCENARIOS for verdict in verdicts(scenario, results)]
     how = (
         f"{conditions}\n\nMedians of runs in fresh processes on a fresh store; systems take turns, run by run. CPU is of all "
-        "processes: caller, workers, servers, PostgreSQL; *less CPU* compares it with the same system as the goal does. AWS's local runner "
+        "processes: caller, workers, servers, PostgreSQL. AWS's local runner "
         "in memory keeps nothing, so no goal is measured by it. "
         f"Goals met: {sum(verdict.is_met for verdict in judged)} of {len(judged)}. Written by `make bench-peers-service`."
     )
