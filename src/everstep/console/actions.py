@@ -84,12 +84,12 @@ async def sign_in(visit: Visit) -> Response:
             else "The key or its secret is wrong."
         )
         return visit.page("sign_in.html", 403, problem=said)
-    visit.sessions.end(visit.number)
-    visit.number = visit.sessions.begin(credentials)
+    visit.sessions.end(visit.cookie)
+    visit.cookie = visit.sessions.begin(credentials)
     return visit.to("/")
 
 
 async def sign_out(visit: Visit) -> Response:
-    visit.sessions.end(visit.number)
-    visit.number = visit.sessions.new_visitor()
+    visit.sessions.end(visit.cookie)
+    visit.cookie = visit.sessions.stranger()
     return visit.to("/sign-in")

@@ -5,7 +5,7 @@ Rule: pages load nothing from elsewhere and run no script but ours, whatever is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from everstep.console import actions, bulk, comparisons, executions, forks, func
 from everstep.console.api import Api
 from everstep.console.sessions import Sessions
 from everstep.console.visits import Page, Reception, Visit
+from everstep.protocol.sigv4 import Credentials
 
 HEADERS: Final = {
     "content-security-policy": (
@@ -67,12 +68,17 @@ DONE: Final[dict[str, Page]] = {
 """What forms do, by POST."""
 
 
-def create_console(client: httpx.AsyncClient, now_s: Callable[[], float], *, is_private: bool, region: str = "us-east-1") -> Starlette:
-    """client: reaches the API at its base URL. now_s: the time. is_private: without credentials, for this machine alone."""
-    sessions = Sessions(now_s)
+def create_console(
+    client: httpx.AsyncClient, now_s: Callable[[], float], *, keys: Sequence[Credentials] = (), is_private: bool, region: str = "us-east-1"
+) -> Starlette:
+    """client: reaches the API at its base URL. now_s: the time. keys: that may be signed in with.
 
-    def api(number: str) -> Api:
-        return Api(client, sessions.credentials_of(number), region)
+    is_private: without credentials, for this machine alone.
+    """
+    sessions = Sessions(keys, now_s)
+
+    def api(cookie: str) -> Api:
+        return Api(client, sessions.credentials_of(cookie), region)
 
     reception = Reception(api, sessions, now_s, is_private=is_private)
     routes = [

@@ -46,12 +46,12 @@ def environment() -> Environment:
 
 
 class Visit:
-    """number: the visitor's, see sessions. form: what a form of ours sent."""
+    """cookie: who visits, see sessions. form: what a form of ours sent."""
 
     def __init__(
-        self, request: Request, pages: Environment, sessions: Sessions, api: Api, histories: Histories, number: str, now_s: float
+        self, request: Request, pages: Environment, sessions: Sessions, api: Api, histories: Histories, cookie: str, now_s: float
     ) -> None:
-        self.request, self.api, self.sessions, self.number, self.now_s = request, api, sessions, number, now_s
+        self.request, self.api, self.sessions, self.cookie, self.now_s = request, api, sessions, cookie, now_s
         self.histories, self._pages = histories, pages
         self.form: Mapping[str, list[str]] = {}
 
@@ -72,8 +72,8 @@ class Visit:
 
     def page(self, name: str, status: int = 200, **shown: object) -> Response:
         style = "" if self.request.headers.get("hx-request") else Markup(STYLE)  # who asks for a part has it already
-        is_signed_in = self.sessions.credentials_of(self.number) is not None
-        common: dict[str, object] = {"root": self.root, "proof": self.sessions.proof(self.number), "now": self.now_s}
+        is_signed_in = self.sessions.credentials_of(self.cookie) is not None
+        common: dict[str, object] = {"root": self.root, "proof": self.sessions.proof(self.cookie), "now": self.now_s}
         common |= {"is_signed_in": is_signed_in, "folded_chars": values.FOLDED_CHARS, "style": style}
         return HTMLResponse(self._pages.get_template(name).render(common | shown), status)
 
@@ -102,16 +102,16 @@ class Reception:
 
     def endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def visited(request: Request) -> Response:
-            number = request.cookies.get(COOKIE, "")
-            is_new = not re.fullmatch(r"[A-Za-z0-9_-]{43}", number)
+            cookie = request.cookies.get(COOKIE, "")
+            is_new = not self._sessions.is_known(cookie)
             if is_new:
-                number = self._sessions.new_visitor()
-            visit = Visit(request, self._pages, self._sessions, self._api(number), self._histories, number, self._now_s())
+                cookie = self._sessions.stranger()
+            visit = Visit(request, self._pages, self._sessions, self._api(cookie), self._histories, cookie, self._now_s())
             response = await self._answer(visit, page)
-            if visit.number != number or is_new:
+            if visit.cookie != cookie or is_new:
                 secure = request.url.scheme == "https"
                 response.set_cookie(
-                    COOKIE, visit.number, LIFETIME_S, path=visit.root or "/", secure=secure, httponly=True, samesite="strict"
+                    COOKIE, visit.cookie, LIFETIME_S, path=visit.root or "/", secure=secure, httponly=True, samesite="strict"
                 )
             return response
 
@@ -144,6 +144,6 @@ class Reception:
             visit.form = parse_qs(body.decode(), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=2_000)
         except ValueError:
             return visit.problem(400, "Not a form", "What was sent is not a form of this console.")
-        if not self._sessions.is_ours(visit.number, visit.field("proof")):
+        if not self._sessions.is_ours(visit.cookie, visit.field("proof")):
             return visit.problem(403, "Not sent", "The form was not made by this console, or it is too old. Reload the page and try again.")
         return None

@@ -131,7 +131,7 @@ def create_app(backend: Backend, gate: Gate) -> ASGIApp:
             await everything(scope, receive, send)
 
     client = AsyncClient(transport=ASGITransport(app), base_url=OWN_URL, timeout=None)
-    console = create_console(client, lambda: backend.now_ms() / 1000, is_private=gate.is_for_this_machine)
+    console = create_console(client, lambda: backend.now_ms() / 1000, keys=gate.operators, is_private=gate.is_for_this_machine)
     everything.router.routes[-1:-1] = [Mount(CONSOLE, console), Route(CONSOLE, to_console)]
     return app
 

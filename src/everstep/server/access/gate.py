@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hmac
 from base64 import b64decode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
 from starlette.requests import Request
 
+from everstep.protocol.sigv4 import Credentials
 from everstep.server.access.exposure import is_of_this_machine
 from everstep.server.access.keys import AccessKey
 from everstep.server.access.roles import may_call
@@ -40,6 +41,12 @@ class Gate:
     def is_for_this_machine(self) -> bool:
         """Whether no key is asked for because nobody else is meant to reach the server."""
         return self._is_private and not self._keys
+
+    @property
+    def operators(self) -> Sequence[Credentials]:
+        """The keys that open the console."""
+        keys = [key for key in self._keys.values() if "operator" in key.roles]
+        return [Credentials(key.access_key_id, key.secret_access_key, key.session_token) for key in keys]
 
     def admit(self, request: Request, operation: str) -> Proof:
         """Whether who the request claims to be may call the operation. Raises ApiError."""
