@@ -62,8 +62,8 @@ MAY_IMPORT: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "client": ("client", "errors", "protocol", "threads"),
     "threads": (),
-    # It lines up two histories as the command line does.
-    "console": ("console", "errors", "histories.comparison", "histories.reading", "histories.recording", "protocol"),
+    # It lines up two histories as the command line does, and opens what stages wrote.
+    "console": ("console", "errors", "histories.comparison", "histories.reading", "histories.recording", "protocol", "stages"),
     "service.machine": ("errors", "protocol", "service.machine"),
 }
 

@@ -11,6 +11,7 @@ figures    what many histories say of a function
 values     how times, payloads and statuses are written
 style      the stylesheet, which stands in every page
 searches   what the list is searched for
+envelopes  what stages wrote in the place of payloads, for people
 schemas    a value to begin with, by a schema
 lists, executions, functions, actions, bulk, forks, comparisons   the pages, and what their forms do
 app        all of it as an application

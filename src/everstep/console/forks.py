@@ -10,6 +10,7 @@ from typing import Final
 from starlette.responses import Response
 
 from everstep.console.api import Refused
+from everstep.console.envelopes import opened
 from everstep.console.executions import recorded
 from everstep.console.timeline import details, members, text, timeline
 from everstep.console.values import editable, json_problem
@@ -49,14 +50,15 @@ async def _form(
     result: str | None = None,
 ) -> Response:
     """result: what was written, None if nothing was yet: then what is recorded."""
-    shown = await visit.api.execution(visit.arn, with_data=False)
+    shown, note = await visit.api.execution(visit.arn, with_data=False), ""
     events = await recorded(visit.api, visit.arn, operation_id)
     told = timeline(events).operations
     if not told:
         return visit.problem(404, "No such operation", "The execution has no such operation, or its history is not there any more.")
     if result is None:
         results = [text(members(details(event).get("Result")).get("Payload")) for event in events]
-        result = editable(next((one for one in reversed(results) if one), ""))
+        found = opened(next((one for one in reversed(results) if one), ""))
+        result, note = ("", found.note) if found.note else (editable(found.text), "")
     return visit.page(
         "fork.html",
         status,
@@ -68,4 +70,5 @@ async def _form(
         is_edited=is_edited,
         fork_name=name,
         result=result,
+        note=note,
     )

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from everstep.console import values
 from everstep.console.api import Api, Refused
+from everstep.console.envelopes import opened
 from everstep.console.histories import Histories
 from everstep.console.sessions import COOKIE, LIFETIME_S, Sessions
 from everstep.console.style import STYLE
@@ -41,7 +42,7 @@ def environment() -> Environment:
         loader=PackageLoader("everstep.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     filters: dict[str, Callable[..., object]] = {one.__name__: one for one in _WRITTEN}
-    found.filters.update(filters | {"path": _in_path})
+    found.filters.update(filters | {"path": _in_path, "opened": opened})
     return found
 
 
