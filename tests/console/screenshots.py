@@ -1,57 +1,123 @@
-"""Draws docs/images from a live server with the order example: `make screenshots`."""
+"""Draws the console's pages from a live server with the order example: `make screenshots`.
+
+All of them, in both colours and on a phone, go to build/screenshots to be looked at; those that the docs show to docs/images.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.console.visiting import page_of
+from tests.console.visiting import in_path, page_of, start
 from tests.server.running import Running, declared, events_of, running, text_of, until
 
-IMAGES: Final = Path(__file__).parent.parent.parent / "docs" / "images"
-# name of the image -> path, colours, width and height
+ROOT: Final = Path(__file__).parent.parent.parent
+LOOK: Final = ROOT / "build" / "screenshots"
+DOCS: Final = ROOT / "docs" / "images"
+ORDER: Final = {"id": "", "card": "4242-4242", "items": ["lamp", "chair", "book"], "total": 120}
+
+
+class View(NamedTuple):
+    """path: of the page, made of the ARNs by order number. ready: what is there when it can be drawn. prepare: what is done before."""
+
+    path: Callable[[Mapping[int, str]], str]
+    ready: str
+    height: int = 760
+    prepare: Callable[[Page], None] = lambda page: None
+
+
+def _open_charge(page: Page) -> None:
+    page.locator(".operation > summary", has_text="charge").click()
+    page.locator(".event-rows").first.wait_for()
+
+
+def _edit_result(page: Page) -> None:
+    page.get_by_label("After it").check()
+
+
+def _zoom(page: Page) -> None:
+    page.get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="Earlier").click()
+
+
 VIEWS: Final = {
-    "console": ("order-17", "light", 1100, 760),
-    "console-list": (None, "light", 1100, 620),
+    "console-list": View(lambda arns: "/", "#counts .count", 640),
+    "list-waiting": View(lambda arns: "/?kind=CALLBACK", "#counts .count"),
+    "console": View(lambda arns: page_of(arns[17]), ".operation"),
+    "execution-ended": View(lambda arns: page_of(arns[18]), ".operation", prepare=_open_charge),
+    "execution-zoomed": View(lambda arns: page_of(arns[18]), ".operation", prepare=_zoom),
+    "execution-failed": View(lambda arns: page_of(arns[16]), ".operation"),
+    "execution-forked": View(lambda arns: page_of(arns[0]), ".operation"),
+    "console-fork": View(lambda arns: f"/fork/{in_path(arns[16])}?operation={_charge(arns)}", "form", 600, _edit_result),
+    "console-compare": View(lambda arns: f"/compare/{in_path(arns[16])}?with={in_path(arns[18])}", ".operation", 980),
+    "compare-with": View(lambda arns: f"/compare/{in_path(arns[16])}", "table"),
+    "bulk": View(lambda arns: "/bulk/again?status=FAILED", "form"),
+    "functions": View(lambda arns: "/functions", "table"),
+    "console-function": View(lambda arns: "/functions/order", ".figures", 1120),
 }
+_charged: dict[str, str] = {}
+
+
+def _charge(arns: Mapping[int, str]) -> str:
+    return _charged[arns[16]]
 
 
 def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         raise SystemExit("there is no chromium here: apt-get install chromium")
-    IMAGES.mkdir(exist_ok=True)
-    with running([declared("order", handler="examples.order:order")]) as server, sync_playwright() as playwright:
-        arns = {f"order-{number}": _ordered(server, number) for number in range(16, 20)}
-        for arn in arns.values():
-            until(partial(_has, server, arn, "CallbackStarted", "ExecutionFailed"), "the approval")
-        _approve(server, arns["order-18"])
-        until(lambda: _has(server, arns["order-18"], "ExecutionSucceeded"), "the delivery")
+    LOOK.mkdir(parents=True, exist_ok=True)
+    functions = [declared("order", handler="examples.order:order", Description="From payment to delivery", versions={1: None})]
+    functions += [declared(name, handler=f"tests.server.functions:{name}") for name in ("caller", "quick", "plain")]
+    with running(functions) as server, sync_playwright() as playwright:
+        arns = _executions(server)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for name, (shown, colours, width, height) in VIEWS.items():
-            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="dark" if colours == "dark" else "light")
-            page.goto(f"{server.url}/console{'/' if shown is None else page_of(arns[shown])}")
-            page.locator("#counts .count" if shown is None else ".operation").first.wait_for()
-            page.screenshot(path=IMAGES / f"{name}.png")
-            page.close()
+        for name, view in VIEWS.items():
+            _draw(browser, server, view, arns, LOOK / f"{name}.png", "light", 1100)
+            if name.startswith("console"):
+                shutil.copy(LOOK / f"{name}.png", DOCS / f"{name}.png")
+            _draw(browser, server, view, arns, LOOK / f"{name}-dark.png", "dark", 1100)
+            _draw(browser, server, view, arns, LOOK / f"{name}-phone.png", "dark", 390)
+        _draw(browser, server, VIEWS["console"], arns, DOCS / "console-dark.png", "dark", 1100)
         browser.close()
+
+
+def _draw(browser: Browser, server: Running, view: View, arns: Mapping[int, str], image: Path, colours: str, width: int) -> None:
+    scheme = "dark" if colours == "dark" else "light"
+    page = browser.new_page(viewport={"width": width, "height": view.height}, color_scheme=scheme)
+    page.goto(f"{server.url}/console{view.path(arns)}")
+    page.locator(view.ready).first.wait_for()
+    view.prepare(page)
+    page.screenshot(path=image, full_page=width == 390)
+    page.close()
+
+
+def _executions(server: Running) -> Mapping[int, str]:
+    """Orders by number: one that the bank declines, one that was delivered, two that wait for an approval; 0 is a fork of the first."""
+    arns = {number: _ordered(server, number) for number in range(16, 20)}
+    start(server, "caller", "hello", "caller-1")
+    for arn in arns.values():
+        until(partial(_has, server, arn, "CallbackStarted", "ExecutionFailed"), "the approval")
+    _approve(server, arns[18])
+    until(lambda: _has(server, arns[18], "ExecutionSucceeded"), "the delivery")
+    charged = next(one["Id"] for one in events_of(server.client, arns[16]) if one.get("Name") == "charge")
+    _charged[arns[16]] = charged
+    body = json.dumps({"Operation": charged, "Name": "order-16-paid", "Result": json.dumps({"id": "by hand", "amount": 120})}).encode()
+    _, _, answer = server.request("POST", f"/everstep/2026-11-01/durable-executions/{in_path(arns[16])}/fork", body)
+    forked = text_of(json.loads(answer), "DurableExecutionArn")
+    until(lambda: _has(server, forked, "CallbackStarted"), "the approval")
+    return {**arns, 0: forked}
 
 
 def _ordered(server: Running, number: int) -> str:
     card = "4242-4240" if number == 16 else "4242-4242"  # the bank declines the first
-    payload = {"id": str(number), "card": card, "items": ["lamp", "chair", "book"], "total": 120}
-    answer = server.client.invoke(
-        FunctionName="order:$LATEST",
-        InvocationType="Event",
-        Payload=json.dumps(payload).encode(),
-        DurableExecutionName=f"order-{number}",
-    )
-    return text_of(answer, "DurableExecutionArn")
+    return start(server, "order", {**ORDER, "id": str(number), "card": card}, f"order-{number}")
 
 
 def _has(server: Running, arn: str, *kinds: str) -> bool:

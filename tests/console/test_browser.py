@@ -287,6 +287,34 @@ def test_all_of_a_page_are_chosen_by_one_box(server: Running, page: Page) -> Non
     page.get_by_text("2 of 2 run again").wait_for()
 
 
+def test_counts_come_with_the_list(server: Running, page: Page) -> None:
+    ended(server, start(server, "quick"))
+
+    page.goto(f"{server.url}/console/")
+
+    page.locator("#counts .count", has_text="Succeeded").wait_for()
+
+
+def test_what_is_unfolded_before_htmx_has_arrived_is_read_then(server: Running, page: Page) -> None:
+    arn = ended(server, start(server, "quick"))
+    page.route("**/htmx.min.js", lambda route: (page.locator("details.operation > summary").click(), route.continue_()))
+    page.goto(f"{server.url}/console{page_of(arn)}")
+
+    page.locator("details.operation .event-rows").wait_for()
+
+
+def test_a_menu_is_closed_by_escape(server: Running, page: Page) -> None:
+    arn = waiting(server, start(server, "sleeper"), "InvocationCompleted")
+    page.goto(f"{server.url}/console{page_of(arn)}")
+    page.locator("#menu-stop > summary").click()
+    page.locator("#reason-stop").fill("no")
+
+    page.keyboard.press("Escape")
+
+    assert not page.locator("#reason-stop").is_visible()
+    assert status_of(server.client, arn) == "RUNNING"
+
+
 def test_two_that_are_chosen_in_the_list_are_compared(server: Running, page: Page) -> None:
     name = f"pair-{time.time_ns()}"
     for function in ("quick", "failing"):

@@ -6,8 +6,13 @@ const opened = new Set();
 // htmx comes when the page has been seen: nothing of what it does is needed for that.
 const htmxAt = document.currentScript.dataset.then;
 window.addEventListener("load", () => requestAnimationFrame(() => setTimeout(() => {
-  document.head.append(Object.assign(document.createElement("script"), {src: htmxAt}));
+  document.head.append(Object.assign(document.createElement("script"), {src: htmxAt, onload: readUnfolded}));
 })));
+
+// What was unfolded before htmx was there is read now.
+function readUnfolded() {
+  for (const unfolded of document.querySelectorAll("details[open]")) unfolded.dispatchEvent(new Event("toggle"));
+}
 
 // The server says when what the page shows has changed. If it can't be heard, the page asks every few seconds.
 const live = document.body.dataset.live;
@@ -35,7 +40,7 @@ listen();
 const postponed = new Set();
 
 function isBusy(section) {
-  if (document.hidden || !window.htmx) return true;
+  if (document.hidden) return true;
   const place = section.getBoundingClientRect();
   if (place.bottom < -400 || place.top > window.innerHeight + 400) return true;
   return section.querySelector("input:checked, textarea:focus, input:focus, pre:focus") !== null
@@ -44,7 +49,7 @@ function isBusy(section) {
 
 function renew() {
   for (const section of document.querySelectorAll("[hx-trigger*=renew]")) {
-    if (isBusy(section)) postponed.add(section.id);
+    if (!window.htmx || isBusy(section)) postponed.add(section.id);
     else section.dispatchEvent(new CustomEvent("renew"));
   }
 }
@@ -57,7 +62,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 setInterval(() => {
   for (const id of postponed) {
     const section = document.getElementById(id);
-    if (section && isBusy(section)) continue;
+    if (!window.htmx || (section && isBusy(section))) continue;
     postponed.delete(id);
     section?.dispatchEvent(new CustomEvent("renew"));
   }
@@ -94,6 +99,18 @@ document.addEventListener("change", (event) => {
   if (event.target.dataset?.chooses === undefined) return;
   for (const box of document.getElementsByName(event.target.dataset.chooses)) box.checked = event.target.checked;
 });
+
+// A menu closes, and forgets what was written into it, when somebody turns to something else.
+function closeMenus(isLeft) {
+  for (const menu of document.querySelectorAll(".menu[open]")) {
+    if (!isLeft(menu)) continue;
+    menu.open = false;
+    menu.querySelector("form").reset();
+    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+  }
+}
+document.addEventListener("click", (event) => closeMenus((menu) => !menu.contains(event.target)));
+document.addEventListener("keydown", (event) => event.key === "Escape" && closeMenus(() => true));
 
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
