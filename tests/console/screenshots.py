@@ -10,11 +10,11 @@ import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.console.visiting import in_path, page_of, start
+from tests.console.visiting import in_path, start
 from tests.server.running import Running, declared, events_of, running, text_of, until
 
 ROOT: Final = Path(__file__).parent.parent.parent
@@ -23,13 +23,19 @@ DOCS: Final = ROOT / "docs" / "images"
 ORDER: Final = {"id": "", "card": "4242-4242", "items": ["lamp", "chair", "book"], "total": 120}
 
 
-class View(NamedTuple):
-    """path: of the page, made of the ARNs by order number. ready: what is there when it can be drawn. prepare: what is done before."""
+Colours: TypeAlias = Literal["light", "dark"]
 
-    path: Callable[[Mapping[int, str]], str]
+
+class View(NamedTuple):
+    """path: of the page; <17> stands for the ARN of that order, <charge> for its operation. ready: what is there when it can be drawn.
+
+    prepare: what is done before.
+    """
+
+    path: str
     ready: str
     height: int = 760
-    prepare: Callable[[Page], None] = lambda page: None
+    prepare: Callable[[Page], None] | None = None
 
 
 def _open_charge(page: Page) -> None:
@@ -39,6 +45,7 @@ def _open_charge(page: Page) -> None:
 
 def _edit_result(page: Page) -> None:
     page.get_by_label("After it").check()
+    page.get_by_label("Result as JSON").fill(json.dumps({"id": "by hand", "amount": 120}, indent=2))
 
 
 def _zoom(page: Page) -> None:
@@ -47,25 +54,27 @@ def _zoom(page: Page) -> None:
 
 
 VIEWS: Final = {
-    "console-list": View(lambda arns: "/", "#counts .count", 640),
-    "list-waiting": View(lambda arns: "/?kind=CALLBACK", "#counts .count"),
-    "console": View(lambda arns: page_of(arns[17]), ".operation"),
-    "execution-ended": View(lambda arns: page_of(arns[18]), ".operation", prepare=_open_charge),
-    "execution-zoomed": View(lambda arns: page_of(arns[18]), ".operation", prepare=_zoom),
-    "execution-failed": View(lambda arns: page_of(arns[16]), ".operation"),
-    "execution-forked": View(lambda arns: page_of(arns[0]), ".operation"),
-    "console-fork": View(lambda arns: f"/fork/{in_path(arns[16])}?operation={_charge(arns)}", "form", 600, _edit_result),
-    "console-compare": View(lambda arns: f"/compare/{in_path(arns[16])}?with={in_path(arns[18])}", ".operation", 980),
-    "compare-with": View(lambda arns: f"/compare/{in_path(arns[16])}", "table"),
-    "bulk": View(lambda arns: "/bulk/again?status=FAILED", "form"),
-    "functions": View(lambda arns: "/functions", "table"),
-    "console-function": View(lambda arns: "/functions/order", ".figures", 1120),
+    "console-list": View("/", "#counts .count", 740),
+    "list-waiting": View("/?kind=CALLBACK", "#counts .count"),
+    "console": View("/executions/<17>", ".operation", 900),
+    "execution-ended": View("/executions/<18>", ".operation", prepare=_open_charge),
+    "execution-zoomed": View("/executions/<18>", ".operation", prepare=_zoom),
+    "execution-failed": View("/executions/<16>", ".operation"),
+    "execution-forked": View("/executions/<0>", ".operation"),
+    "console-fork": View("/fork/<16>?operation=<charge>", "form", 660, _edit_result),
+    "console-compare": View("/compare/<16>?with=<18>", ".operation", 1480),
+    "compare-with": View("/compare/<16>", "table"),
+    "bulk": View("/bulk/again?status=FAILED", "form"),
+    "functions": View("/functions", "table"),
+    "console-function": View("/functions/order", ".figures", 1120),
 }
 _charged: dict[str, str] = {}
 
 
-def _charge(arns: Mapping[int, str]) -> str:
-    return _charged[arns[16]]
+def _path(path: str, arns: Mapping[int, str]) -> str:
+    for number, arn in arns.items():
+        path = path.replace(f"<{number}>", in_path(arn))
+    return path.replace("<charge>", _charged[arns[16]])
 
 
 def main() -> None:
@@ -88,12 +97,12 @@ def main() -> None:
         browser.close()
 
 
-def _draw(browser: Browser, server: Running, view: View, arns: Mapping[int, str], image: Path, colours: str, width: int) -> None:
-    scheme = "dark" if colours == "dark" else "light"
-    page = browser.new_page(viewport={"width": width, "height": view.height}, color_scheme=scheme)
-    page.goto(f"{server.url}/console{view.path(arns)}")
+def _draw(browser: Browser, server: Running, view: View, arns: Mapping[int, str], image: Path, colours: Colours, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": view.height}, color_scheme=colours)
+    page.goto(f"{server.url}/console{_path(view.path, arns)}")
     page.locator(view.ready).first.wait_for()
-    view.prepare(page)
+    if view.prepare is not None:
+        view.prepare(page)
     page.screenshot(path=image, full_page=width == 390)
     page.close()
 

@@ -15,7 +15,7 @@ from tests.console.visiting import ended, page_of, start, waiting
 from tests.server.running import Running, status_of, until
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from playwright.sync_api import Browser, Page, sync_playwright  # it may not be there
+from playwright.sync_api import Browser, Page, Route, sync_playwright  # it may not be there
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -297,7 +297,12 @@ def test_counts_come_with_the_list(server: Running, page: Page) -> None:
 
 def test_what_is_unfolded_before_htmx_has_arrived_is_read_then(server: Running, page: Page) -> None:
     arn = ended(server, start(server, "quick"))
-    page.route("**/htmx.min.js", lambda route: (page.locator("details.operation > summary").click(), route.continue_()))
+
+    def unfold_first(route: Route) -> None:
+        page.locator("details.operation > summary").click()
+        route.continue_()
+
+    page.route("**/htmx.min.js", unfold_first)
     page.goto(f"{server.url}/console{page_of(arn)}")
 
     page.locator("details.operation .event-rows").wait_for()
