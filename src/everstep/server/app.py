@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
-import msgspec
 from httpx import ASGITransport, AsyncClient
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -22,19 +21,17 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from everstep.console.app import create_console
-from everstep.errors import ServiceError, UsageError
 from everstep.server import invoke, runtime_api
 from everstep.server.access.gate import Gate
 from everstep.server.access.roles import RUNTIME_API
 from everstep.server.answers import Answer
 from everstep.server.backend import Backend
-from everstep.server.errors import ApiError, api_error
+from everstep.server.errors import ApiError
 from everstep.server.operating import operating_routes
 from everstep.server.requests import Call, parse_query
 from everstep.server.routes import aliases, callbacks, changes, executions, forks, functions, handlers, overview
 from everstep.server.routing import match
 from everstep.service.log_context import about
-from everstep.service.machine.rejection import Rejected
 
 log = logging.getLogger("everstep.server")
 
@@ -111,7 +108,9 @@ def create_app(backend: Backend, gate: Gate) -> ASGIApp:
         return await _answered(backend, gate, request)
 
     async def no_such_operation(request: Request, error: Exception) -> Response:
-        refused = _refusal(ApiError("UnknownOperationException", f"There is no operation {request.method} {request.scope['path']}"))
+        refused = _response_of(
+            ApiError("UnknownOperationException", f"There is no operation {request.method} {request.scope['path']}").answer
+        )
         refused.headers["x-amzn-requestid"] = str(uuid.uuid4())
         return refused
 
@@ -151,26 +150,14 @@ async def _answered(backend: Backend, gate: Gate, request: Request) -> Response:
 
 async def _response(backend: Backend, gate: Gate, request: Request, fields: dict[str, str]) -> Response:
     try:
-        return await _served(backend, gate, request, fields)
-    except ApiError as error:
-        return _refusal(error)
-    except (Rejected, ServiceError) as error:
-        refusal = api_error(error)
-        if refusal.status == 500:
-            log.warning("a request could not be served: %s", error)
-        return _refusal(refusal)
-    except UsageError:
-        if not backend.closing.is_set():
-            raise
-        return _refusal(ApiError("ServiceException", "The server is stopping."))
+        return _response_of(await _served(backend, gate, request, fields))
     except ClientDisconnect:
         return Response(status_code=499)
-    except Exception:
-        log.exception("a request failed")
-        return _refusal(ApiError("ServiceException", "An internal error occurred."))
+    except Exception as error:
+        return _response_of(backend.refusal(error).answer)
 
 
-async def _served(backend: Backend, gate: Gate, request: Request, fields: dict[str, str]) -> Response:
+async def _served(backend: Backend, gate: Gate, request: Request, fields: dict[str, str]) -> Answer | Response:
     """fields: of log lines about the request; what is found out is added."""
     if runtime_api.is_for_workers(request.scope["path"]):
         fields["operation"] = RUNTIME_API
@@ -195,8 +182,11 @@ async def _served(backend: Backend, gate: Gate, request: Request, fields: dict[s
         headers=request.headers,
         body=body,
     )
-    answer = await HANDLERS[found.operation](backend, call)
-    return Response(answer.body, answer.status, dict(answer.headers))
+    return await HANDLERS[found.operation](backend, call)
+
+
+def _response_of(answer: Answer | Response) -> Response:
+    return Response(answer.body, answer.status, dict(answer.headers)) if isinstance(answer, Answer) else answer
 
 
 async def _body(request: Request, longest: int) -> bytes:
@@ -212,10 +202,3 @@ async def _body(request: Request, longest: int) -> bytes:
     if size > longest:
         raise ApiError("RequestTooLargeException", f"Request must be smaller than {longest} bytes")
     return b"".join(chunks)
-
-
-def _refusal(error: ApiError) -> Response:
-    headers = {"x-amzn-errortype": error.code, "content-type": "application/json"}
-    if error.status == 429:
-        headers["retry-after"] = "1"
-    return Response(msgspec.json.encode(error.body), error.status, headers)

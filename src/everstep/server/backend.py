@@ -6,12 +6,15 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 
+from everstep.errors import ServiceError, UsageError
 from everstep.server.call_sites import CallSites
 from everstep.server.catalog import Catalog
 from everstep.server.counts import Counts
+from everstep.server.errors import ApiError, api_error
 from everstep.server.metrics import Metrics
 from everstep.service.embedded import Service
 from everstep.service.engine import Engine
+from everstep.service.machine.rejection import Rejected
 
 log = logging.getLogger("everstep.server")
 
@@ -38,6 +41,20 @@ class Backend:
 
     def now_ms(self) -> int:
         return self.engine.clock.now_ms()
+
+    def refusal(self, error: Exception) -> ApiError:
+        """What is said about an error. Of our own faults that is little: they are logged."""
+        if isinstance(error, ApiError):
+            return error
+        if isinstance(error, Rejected | ServiceError):
+            refusal = api_error(error)
+            if refusal.status == 500:
+                log.warning("a request could not be served: %s", error)
+            return refusal
+        if isinstance(error, UsageError) and self.closing.is_set():
+            return ApiError("ServiceException", "The server is stopping.")
+        log.error("a request failed", exc_info=error)
+        return ApiError("ServiceException", "An internal error occurred.")
 
     def start(self, group: asyncio.TaskGroup) -> None:
         self._group = group

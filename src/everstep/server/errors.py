@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from everstep.errors import ServiceError
+from everstep.server.answers import JSON, Answer
 from everstep.service.machine.rejection import Rejected
 
 STATUS: Final[Mapping[str, int]] = {
@@ -69,6 +72,13 @@ class ApiError(Exception):
         if self.code in _UNMODELLED:
             return {"__type": self.code, **message}
         return {"__type": self.code, "Type": "User" if self.status < 500 else "Service", **message}
+
+    @property
+    def answer(self) -> Answer:
+        headers = {"x-amzn-errortype": self.code, "content-type": JSON}
+        if self.status == 429:
+            headers["retry-after"] = "1"
+        return Answer(status=self.status, headers=headers, body=msgspec.json.encode(self.body))
 
 
 def not_found(message: str) -> ApiError:

@@ -20,6 +20,7 @@ from everstep.errors import UsageError
 
 CONNECT_TIMEOUT_S: Final = 5.0
 MAX_ANSWER: Final = 16 * 1024 * 1024
+JSON: Final = "application/json"
 _CHUNK: Final = 65_536
 
 
@@ -52,13 +53,15 @@ class Line:
         """Whether another request can be made on it."""
         return self._streams is not None
 
-    async def exchange(self, method: str, target: str, body: bytes | None = None, headers: Iterable[tuple[str, str]] = ()) -> Answered:
+    async def exchange(
+        self, method: str, target: str, body: bytes | None = None, headers: Iterable[tuple[str, str]] = (), *, content_type: str = JSON
+    ) -> Answered:
         """The answer to a request."""
         try:
             reader, writer = self._streams or await self._open()
             sent = [("Host", self._endpoint.authority), *headers]
             if body is not None:
-                sent += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+                sent += [("Content-Type", content_type), ("Content-Length", str(len(body)))]
             writer.write(self._connection.send(h11.Request(method=method, target=target, headers=sent)) or b"")
             if body:
                 writer.write(self._connection.send(h11.Data(data=body)) or b"")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 import h11
@@ -40,20 +40,21 @@ class LineClient:
 
     async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
         """See DurableClient."""
-        return await self._call(
-            rest.checkpoint_request(arn, token, updates, client_token), lambda answer: rest.read_checkpoint(answer.body)
-        )
+        request = rest.checkpoint_request(arn, token, updates, client_token)
+        return await self.repeated(lambda: self._exchange(request), lambda answer: rest.read_checkpoint(answer.body))
 
     async def get_state(self, arn: str, token: str, marker: str, max_items: int = 1000) -> StatePage:
         """See DurableClient."""
-        return await self._call(rest.state_request(arn, token, marker, max_items), lambda response: rest.read_state(response.body))
+        request = rest.state_request(arn, token, marker, max_items)
+        return await self.repeated(lambda: self._exchange(request), lambda answer: rest.read_state(answer.body))
 
     async def close(self) -> None:
         """Close the connections that no call uses."""
         while self._idle:
             await self._idle.pop().close()
 
-    async def _call(self, request: rest.Request, read: Callable[[Response], T]) -> T:
+    async def repeated(self, exchange: Callable[[], Awaitable[Response]], read: Callable[[Response], T]) -> T:
+        """The answer, as `read` has it, exchanged as often as it takes and makes sense. Raises ServiceError."""
         attempts = self._calls.attempts(read)
         delay_s = next(attempts)
         while True:
@@ -61,7 +62,7 @@ class LineClient:
                 await asyncio.sleep(delay_s)
             came: Response | OSError
             try:
-                came = await self._exchange(request)
+                came = await exchange()
             except OSError as error:
                 came = error
             except h11.ProtocolError as error:

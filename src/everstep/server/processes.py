@@ -131,7 +131,7 @@ class Processes:
     def _ended(self, worker: str, says: str) -> None:
         del self._processes[worker]
         error = failed(EXIT_ERROR, f"The process of {self._name} {says}")
-        self.pulled.gone(worker, error)
+        self.pulled.gone((worker,), error)
         if worker in self._asked_once:
             self._asked_once.discard(worker)
         elif self._group is not None:

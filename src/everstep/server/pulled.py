@@ -1,14 +1,15 @@
 """Functions whose workers ask for work, as runtimes on AWS Lambda do.
 
 Rule: an invocation is given to one worker, and only that invocation's id can answer it. A call that its caller has given up
-is forgotten: an answer to it is refused. Workers that ask are served in turn, the one that asked last first, since it is warm.
+is forgotten: an answer to it is refused. Of the workers that ask, the one with most room is next; of equal ones the one that asked
+last, since it is warm.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Sequence
 from itertools import count
 from math import inf
 from typing import Final, NamedTuple
@@ -32,13 +33,32 @@ class _Waiting:
 
 
 class _Asking:
-    """A worker that waits for its next invocation, of whichever of its functions."""
+    """A worker that waits for invocations, of whichever of its functions. free: its slots. came: set with the first that is given."""
 
-    __slots__ = ("given", "worker")
+    __slots__ = ("came", "free", "given")
 
-    def __init__(self, worker: str) -> None:
-        self.worker = worker
-        self.given: asyncio.Future[tuple[Pulled, _Waiting]] = asyncio.get_running_loop().create_future()
+    def __init__(self, slots: Sequence[str]) -> None:
+        self.free = deque(slots)
+        self.given: list[tuple[str, Pulled, _Waiting]] = []
+        self.came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def take(self, pulled: Pulled, waiting: _Waiting) -> None:
+        waiting.worker = self.free.popleft()
+        self.given.append((waiting.worker, pulled, waiting))
+        if not self.came.done():
+            self.came.set_result(None)
+
+
+class Taken(NamedTuple):
+    """An invocation, and who has it now."""
+
+    worker: str
+    pulled: Pulled
+    call: FunctionCall
+
+    def put_back(self) -> None:
+        """The worker went away before it got the invocation."""
+        self.pulled.put_back(self.call.request_id)
 
 
 class Source(NamedTuple):
@@ -47,29 +67,37 @@ class Source(NamedTuple):
     pulled: Pulled
     version: str | None
 
+    @property
+    def waits(self) -> bool:
+        """Whether a call for such a worker waits."""
+        return self.pulled.waits_since(self.version) < inf
 
-async def next_call(sources: Sequence[Source], worker: str) -> tuple[Pulled, FunctionCall]:
-    """The worker's next invocation: of all that it serves, the one that has waited longest.
 
-    A worker that asks without having answered the last has failed at it.
+async def next_calls(sources: Sequence[Source], workers: Sequence[str]) -> Sequence[Taken]:
+    """The next invocations, as soon as there is one: of all that is served, those that have waited longest, one for each worker at most.
+
+    workers: or the slots of one. One that asks without having answered the last has failed at it.
     """
+    asks = set(workers)
     for source in sources:
-        source.pulled.gone(worker, failed(EXIT_ERROR, "The worker asked for its next invocation without answering this one"))
-        source.pulled.on_asked(worker)
-    asking = _Asking(worker)
-    for source in sorted(sources, key=lambda source: source.pulled.waits_since(source.version)):
+        source.pulled.gone(asks, failed(EXIT_ERROR, "The worker asked for its next invocation without answering this one"))
+        for worker in workers:
+            source.pulled.on_asked(worker)
+    asking = _Asking(workers)
+    while asking.free and (longest := min(sources, key=lambda source: source.pulled.waits_since(source.version))).waits:
+        longest.pulled.give(asking, longest.version)
+    for source in sources:
         source.pulled.ask(asking, source.version)
     try:
-        pulled, waiting = await asking.given
+        await asking.came
     except asyncio.CancelledError:
-        if asking.given.done() and not asking.given.cancelled():
-            pulled, waiting = asking.given.result()
+        for _, pulled, waiting in asking.given:
             pulled.put_back(waiting.call.request_id)
         raise
     finally:
         for source in sources:
             source.pulled.ask_no_more(asking)
-    return pulled, waiting.call
+    return [Taken(worker, pulled, waiting.call) for worker, pulled, waiting in asking.given]
 
 
 class Pulled:
@@ -102,10 +130,7 @@ class Pulled:
     async def call(self, call: FunctionCall) -> str:
         """See Code."""
         waiting = _Waiting(call)
-        self._waiting[call.request_id] = waiting
-        self._match()
-        if call.request_id in self._waiting:
-            self.on_waiting()
+        self._offer(waiting)
         try:
             return await waiting.answer
         finally:
@@ -121,7 +146,10 @@ class Pulled:
 
     def ask(self, asking: _Asking, version: str | None) -> None:
         self._asking.append((asking, version))
-        self._match()
+
+    def give(self, asking: _Asking, version: str | None) -> None:
+        """Give it the call that has waited longest. There is one."""
+        self._take(next(one for one in self._waiting.values() if version in (None, one.call.version)), asking)
 
     def ask_no_more(self, asking: _Asking) -> None:
         self._asking = [one for one in self._asking if one[0] is not asking]
@@ -132,18 +160,19 @@ class Pulled:
 
     def put_back(self, request_id: str) -> None:
         """The worker went away before it got the invocation."""
-        waiting = self._taken.get(request_id)
-        if waiting is not None:
-            self._put_back(waiting)
+        waiting = self._taken.pop(request_id, None)
+        if waiting is not None and not waiting.answer.done():
+            waiting.worker = None
+            self._offer(waiting)
 
     def settle(self, request_id: str, outcome: str | FunctionError) -> bool:
         """What became of an invocation. Whether anybody still waits for that."""
         waiting = self._taken.pop(request_id, None)
         return waiting is not None and _set(waiting, outcome)
 
-    def gone(self, worker: str, error: FunctionError) -> None:
-        """What the worker has taken and not answered has failed."""
-        for request_id in [one for one, waiting in self._taken.items() if waiting.worker == worker]:
+    def gone(self, workers: Collection[str], error: FunctionError) -> None:
+        """What these workers have taken and not answered has failed."""
+        for request_id in [one for one, waiting in self._taken.items() if waiting.worker in workers]:
             self.settle(request_id, error)
 
     def arrived(self, worker: str) -> None:
@@ -159,8 +188,8 @@ class Pulled:
         """If the worker is not there any more, what it has taken in any of its slots (WORKER.1, WORKER.2, …) has failed."""
         if worker in self._present:
             return
-        for slot in {one.worker for one in self._taken.values() if one.worker is not None and one.worker.partition(".")[0] == worker}:
-            self.gone(slot, failed(EXIT_ERROR, "The worker that ran it is gone"))
+        slots = {one.worker for one in self._taken.values() if one.worker is not None and one.worker.partition(".")[0] == worker}
+        self.gone(slots, failed(EXIT_ERROR, "The worker that ran it is gone"))
 
     def fail_all(self, error: FunctionError) -> None:
         """What no worker has taken yet has failed: none will come."""
@@ -170,27 +199,20 @@ class Pulled:
 
     # -- inside
 
-    def _match(self) -> None:
-        for request_id, waiting in list(self._waiting.items()):
-            asking = self._pick(waiting.call.version)
-            if asking is not None:
-                del self._waiting[request_id]
-                self._taken[request_id] = waiting
-                waiting.worker = asking.worker
-                asking.given.set_result((self, waiting))
+    def _offer(self, waiting: _Waiting) -> None:
+        """Give a call to a worker that asks, or say that there is none."""
+        fitting = [asking for asking, serves in self._asking if asking.free and serves in (None, waiting.call.version)]
+        if fitting:
+            self._take(waiting, max(reversed(fitting), key=lambda asking: len(asking.free)))
+        else:
+            self._waiting[waiting.call.request_id] = waiting
+            self.on_waiting()
 
-    def _pick(self, version: str) -> _Asking | None:
-        fitting = [asking for asking, serves in self._asking if serves in (None, version) and not asking.given.done()]
-        return fitting[-1] if fitting else None
-
-    def _put_back(self, waiting: _Waiting) -> None:
+    def _take(self, waiting: _Waiting, asking: _Asking) -> None:
         request_id = waiting.call.request_id
-        if self._taken.pop(request_id, None) is not None and not waiting.answer.done():
-            waiting.worker = None
-            self._waiting[request_id] = waiting
-            self._match()
-            if request_id in self._waiting:
-                self.on_waiting()
+        self._waiting.pop(request_id, None)
+        self._taken[request_id] = waiting
+        asking.take(self, waiting)
 
 
 def _set(waiting: _Waiting, outcome: str | FunctionError) -> bool:

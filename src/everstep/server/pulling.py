@@ -1,8 +1,8 @@
 """A worker: asks a server for invocations of its functions and works on several at a time, until it is told to stop.
 
-Rule: one question at a time is open, and it is for whichever of the functions comes first; what it brings runs as a task of its
-own. The worker outlives the server: it asks again, less and less often, until it is back. When it stops, it takes nothing
-new, and what it has got may end within the grace.
+Rule: one question at a time is open, for as many invocations as there is room for, of whichever of the functions comes first; each
+that it brings runs as a task of its own. What they have to say goes together, see `batcher`. The worker outlives the server: it
+asks again, less and less often, until it is back. When it stops, it takes nothing new, and what it has got may end within the grace.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import random
 import ssl
 import time
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -34,8 +34,11 @@ from everstep.errors import UsageError
 from everstep.protocol.shapes import InvocationOutput
 from everstep.protocol.sigv4 import DATE_FORMAT, Credentials, signed
 from everstep.serdes import parameter_annotation, result_serdes, serdes_for
+from everstep.server.batcher import BatchedClient, Batcher
 from everstep.server.line import Answered, Line
-from everstep.server.worker import INVOCATION, WorkerContext, reported, takes_context
+from everstep.server.line_client import READ_TIMEOUT_S, LineClient
+from everstep.server.together import MSGPACK, Asked, Given, Kind, Message, Outcome, Reply, read_given, read_replies, written
+from everstep.server.worker import RUNTIME, WorkerContext, reported, takes_context
 
 log = logging.getLogger("everstep.worker")
 
@@ -53,6 +56,7 @@ class DurableOnEvents(Protocol):
 
 
 class _Invocation(NamedTuple):
+    slot: str
     request_id: str
     function: str
     version: str
@@ -75,21 +79,23 @@ class PullingWorker:
         server: Endpoint,
         functions: Mapping[str, Callable[..., object]],
         *,
-        client: DurableClient,
+        client: LineClient,
         concurrency: int,
         grace_s: float,
         credentials: Credentials | None,
         region: str,
         tls: ssl.SSLContext | None,
     ) -> None:
-        self._server, self._client, self._grace_s = server, client, grace_s
+        self._server, self._grace_s = server, grace_s
         self._credentials, self._region, self._tls = credentials, region, tls
         self._path = f"{server.path}/runtime/{quote(','.join(functions), safe=',:$')}/{uuid4().hex}"
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="function")
+        self._batcher = Batcher(self._send)
+        self._client = BatchedClient(client, self._batcher)
         self._functions = {name: self._function(handler) for name, handler in functions.items()}
-        self._slots: asyncio.Queue[int | None] = asyncio.Queue()
+        self._slots: asyncio.Queue[str | None] = asyncio.Queue()
         for slot in range(concurrency):
-            self._slots.put_nowait(slot)
+            self._slots.put_nowait(str(slot))
         self._line = Line(server, tls)
         self._idle: list[Line] = []
         self._running: set[asyncio.Task[None]] = set()
@@ -125,6 +131,7 @@ class PullingWorker:
             for task in (presence, asking, stopping, *self._running):
                 task.cancel()
             await asyncio.gather(presence, asking, stopping, *self._running, return_exceptions=True)
+            await self._batcher.close()
             for line in (self._line, *self._idle):
                 await line.close()
             for function in self._functions.values():
@@ -141,7 +148,7 @@ class PullingWorker:
             while True:
                 began = time.monotonic()
                 try:
-                    answered = await self._exchange(line, "GET", f"{self._path}/2018-06-01/runtime/presence")
+                    answered = await self._exchange(line, "GET", f"{self._path}{RUNTIME}/presence")
                 except ssl.SSLCertVerificationError as error:
                     raise UsageError(
                         f"the server at {self._server.authority} is not trusted: {error.verify_message}. Give the certificate of its "
@@ -163,11 +170,36 @@ class PullingWorker:
 
     def _check(self, answered: Answered) -> None:
         """Raises UsageError if there is no point in asking."""
+        said = _said(answered.status, answered.body)
         if answered.status == 403:
             advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a key with the role worker"
-            raise UsageError(f"the server at {self._server.authority} refuses this worker, {advice}: {_said(answered)}")
+            raise UsageError(f"the server at {self._server.authority} refuses this worker, {advice}: {said}")
         if answered.status == 404:
-            raise UsageError(f"the server at {self._server.authority} gives no work here: {_said(answered)}")
+            raise UsageError(f"the server at {self._server.authority} gives no work here: {said}")
+
+    async def _send(self, messages: Sequence[Message]) -> Sequence[Reply]:
+        """One request. On another connection at once if a kept one turns out to be closed: what was asked may be asked again."""
+        path, body = f"{self._path}{RUNTIME}/calls", written(messages)
+        line, is_kept = (self._idle.pop(), True) if self._idle else (Line(self._server, self._tls), False)
+        try:
+            async with asyncio.timeout(READ_TIMEOUT_S):
+                try:
+                    answered = await self._exchange(line, "POST", path, body)
+                except (OSError, h11.ProtocolError) as error:
+                    if not is_kept or isinstance(error, TimeoutError):
+                        raise
+                    line = Line(self._server, self._tls)
+                    answered = await self._exchange(line, "POST", path, body)
+        except h11.ProtocolError as error:
+            raise ConnectionError(str(error)) from error
+        if line.is_open:
+            self._idle.append(line)
+        if answered.status == 200:
+            try:
+                return read_replies(answered.body)
+            except msgspec.DecodeError as error:
+                raise ConnectionError(f"the server's answer cannot be read: {error}") from error
+        return [Reply(answered.status, answered.body, answered.headers)] * len(messages)
 
     async def _exchange(self, line: Line, method: str, path: str, body: bytes | None = None) -> Answered:
         headers: dict[str, str] = {}
@@ -184,18 +216,17 @@ class PullingWorker:
                 service="lambda",
             )
             del headers["host"]  # which the line sends itself
-        return await line.exchange(method, path, body, headers.items())
+        return await line.exchange(method, path, body, headers.items(), content_type=MSGPACK)
 
     async def _ask(self) -> None:
         delays = _delays()
         is_away = False
-        failed: int | None = None
-        while not self._stopping.is_set() and (slot := await self._slots.get() if failed is None else failed) is not None:
-            failed = None
+        free: list[str] = []
+        while not self._stopping.is_set() and await self._room(free):
             try:
-                invocation = await self._next(slot)
+                invocations = await self._next(free)
             except (OSError, h11.ProtocolError, _Unavailable) as error:
-                failed = slot  # what it may have been given in an answer that was lost is given up when it asks again, so it is next
+                # What slots may have been given in an answer that was lost is given up when they ask again, so they are next.
                 if not is_away and not self._stopping.is_set():
                     is_away = True
                     log.warning("%s gives no work, asking again until it does: %s", self._server.authority, error or type(error).__name__)
@@ -205,19 +236,31 @@ class PullingWorker:
             if is_away:
                 log.info("%s gives work again", self._server.authority)
             is_away, delays = False, _delays()
-            task = asyncio.create_task(self._serve(slot, invocation), name=f"{invocation.function} {invocation.request_id}")
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            for invocation in invocations:
+                free.remove(invocation.slot)
+                task = asyncio.create_task(self._serve(invocation), name=f"{invocation.function} {invocation.request_id}")
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
 
-    async def _next(self, slot: int) -> _Invocation:
-        answered = await self._exchange(self._line, "GET", f"{self._path}.{slot}{INVOCATION}/next")
+    async def _room(self, free: list[str]) -> bool:
+        """Add the slots that are free now to those, once there is one. False: the worker stops."""
+        while not free or not self._slots.empty():
+            slot = await self._slots.get()
+            if slot is None:
+                return False
+            free.append(slot)
+        return True
+
+    async def _next(self, slots: Sequence[str]) -> Sequence[_Invocation]:
+        answered = await self._exchange(self._line, "POST", f"{self._path}{RUNTIME}/invocations", written(Asked(slots)))
         if answered.status != 200:
-            raise _Unavailable(_said(answered))
-        name, _, version = answered.headers["everstep-function"].partition(":")
-        request_id = answered.headers["lambda-runtime-aws-request-id"]
-        return _Invocation(request_id, name, version, answered.headers, answered.body)
+            raise _Unavailable(_said(answered.status, answered.body))
+        try:
+            return [_invocation(given) for given in read_given(answered.body)]
+        except msgspec.DecodeError as error:
+            raise _Unavailable(f"its answer cannot be read: {error}") from error
 
-    async def _serve(self, slot: int, invocation: _Invocation) -> None:
+    async def _serve(self, invocation: _Invocation) -> None:
         try:
             function = self._functions.get(f"{invocation.function}:{invocation.version}") or self._functions[invocation.function]
             remaining_s = int(invocation.headers["lambda-runtime-deadline-ms"]) / 1000 - time.time()
@@ -226,25 +269,27 @@ class PullingWorker:
                     kind, answer = await _outcome(function, invocation)
             except TimeoutError:
                 return  # the server has given it up as well
-            await self._answer(f"{self._path}.{slot}{INVOCATION}/{invocation.request_id}/{kind}", answer)
+            await self._answer(Outcome(invocation.request_id, kind, answer))
         finally:
-            self._slots.put_nowait(slot)
+            self._slots.put_nowait(invocation.slot)
 
-    async def _answer(self, path: str, answer: bytes) -> None:
+    async def _answer(self, outcome: Outcome) -> None:
         for delay_s, _ in zip(_delays(), range(ANSWER_ATTEMPTS), strict=False):
-            line = self._idle.pop() if self._idle else Line(self._server, self._tls)
             try:
-                answered = await self._exchange(line, "POST", path, answer)
-            except (OSError, h11.ProtocolError) as error:
+                reply = await self._batcher.call(outcome)
+            except OSError as error:
                 log.info("an answer could not be given, trying again: %s", error or type(error).__name__)
                 await asyncio.sleep(delay_s)
                 continue
-            if line.is_open:
-                self._idle.append(line)
-            if answered.status >= 400:
-                log.warning("an answer was not taken: %s", _said(answered))
+            if reply.status >= 400:
+                log.warning("an answer was not taken: %s", _said(reply.status, reply.body))
             return
         log.warning("an answer could not be given: %s is not reached", self._server.authority)
+
+
+def _invocation(given: Given) -> _Invocation:
+    name, _, version = given.headers["everstep-function"].partition(":")
+    return _Invocation(given.slot, given.headers["lambda-runtime-aws-request-id"], name, version, given.headers, given.event)
 
 
 # -- functions
@@ -288,7 +333,7 @@ def _is_durable(handler: object) -> TypeGuard[DurableOnEvents]:
     return callable(getattr(handler, "run_event", None))
 
 
-async def _outcome(function: _Durable | _Plain, invocation: _Invocation) -> tuple[str, bytes]:
+async def _outcome(function: _Durable | _Plain, invocation: _Invocation) -> tuple[Kind, bytes]:
     named = {"AWS_LAMBDA_FUNCTION_NAME": invocation.function, "AWS_LAMBDA_FUNCTION_VERSION": invocation.version}
     context = WorkerContext(invocation.headers, ChainMap(named, os.environ))
     try:
@@ -305,9 +350,9 @@ def _delays() -> Generator[float]:
         delay_s = min(delay_s * 2, LONGEST_DELAY_S)
 
 
-def _said(answered: Answered) -> str:
+def _said(status: int, body: bytes) -> str:
     try:
-        members = msgspec.json.decode(answered.body, type=dict[str, object])
+        members = msgspec.json.decode(body, type=dict[str, object])
     except msgspec.DecodeError:
         members = {}
-    return str(members.get("errorMessage") or members.get("message") or members.get("Message") or f"status {answered.status}")
+    return str(members.get("errorMessage") or members.get("message") or members.get("Message") or f"status {status}")

@@ -4,7 +4,8 @@ Rule: workers use `/runtime/NAMES` before the path (AWS_LAMBDA_RUNTIME_API=host:
 X-Everstep-Function: a function, or several with commas between; `NAME:VERSION` serves that version alone. After it may stand
 `/token/TOKEN`, of workers of one function that don't sign, and a name for the worker, without which it goes by its connection. One
 that works on several invocations at a time asks for each as WORKER.1, WORKER.2, …, and holds a request to `presence` open, whose
-end tells that it is gone.
+end tells that it is gone. `everstep worker` does that too, but asks for several invocations and makes several calls by one request,
+see `together`.
 
 Source: AWS Lambda Runtime API, 2018-06-01.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -27,10 +29,14 @@ from everstep.server.access.roles import RUNTIME_API
 from everstep.server.backend import Backend
 from everstep.server.code import Code, FunctionCall
 from everstep.server.processes import Processes
-from everstep.server.pulled import Pulled, Source, next_call
+from everstep.server.pulled import Pulled, Source, Taken, next_calls
 from everstep.server.references import LATEST, parse
+from everstep.server.requests import Call
+from everstep.server.routes import handlers
+from everstep.server.together import MSGPACK, Given, Message, Outcome, Reply, read_asked, read_messages, written
 from everstep.server.wire import read_function_error
 from everstep.service.functions import FunctionError
+from everstep.service.log_context import about
 
 _PATH: Final = re.compile(
     r"(?:/runtime/(?P<functions>[^/]+)(?:/token/(?P<token>[^/]+))?(?:/(?P<worker>[^/]+))?)?/2018-06-01/runtime/(?P<call>.+)"
@@ -75,15 +81,24 @@ async def answer(backend: Backend, request: Request, body: bytes) -> Response:
         return await _present(request, worker)
     if request.method == "GET" and found["call"] == "invocation/next":
         return await _next(backend, request, worker)
+    if request.method == "POST" and found["call"] in _TOGETHER and found["token"] is None:  # a token is for the Runtime API alone
+        try:
+            return await _TOGETHER[found["call"]](backend, request, worker, body)
+        except msgspec.DecodeError as error:
+            return _refused(400, "InvalidRequest", f"The request cannot be read: {error}")
     if request.method == "POST" and found["call"] == "init/error":
         for source in worker.sources:
-            source.pulled.fail_all(FunctionError(_reported(request, body)))
+            source.pulled.fail_all(FunctionError(_reported(body, request.headers.get("lambda-runtime-function-error-type"))))
         return JSONResponse(_ACCEPTED, 202)
     call = _ANSWER.fullmatch(found["call"])
     if request.method != "POST" or call is None:
         return _refused(404, "InvalidPath", f"{request.method} {found['call']} is no call of the Runtime API")
-    outcome = FunctionError(_reported(request, body)) if call["kind"] == "error" else body.decode(errors="replace")
-    if not any(source.pulled.settle(call["id"], outcome) for source in worker.sources):
+    return _settled(worker, call["id"], call["kind"], body, request.headers.get("lambda-runtime-function-error-type"))
+
+
+def _settled(worker: _Worker, request_id: str, kind: str, body: bytes, error_type: str | None) -> Response:
+    outcome = FunctionError(_reported(body, error_type)) if kind == "error" else body.decode(errors="replace")
+    if not any(source.pulled.settle(request_id, outcome) for source in worker.sources):
         return _refused(400, "InvalidRequestID", "Invalid request ID: nobody waits for an answer to it (any more)")
     return JSONResponse(_ACCEPTED, 202)
 
@@ -119,23 +134,69 @@ def _pulled(code: Code) -> Pulled | None:
 
 
 async def _next(backend: Backend, request: Request, worker: _Worker) -> Response:
+    taken = await _taken(backend, request, worker.sources, [worker.name])
+    if not isinstance(taken, Sequence):
+        return taken
+    ((_, _, call),) = taken
+    return Response(call.payload, headers=_headers(call), media_type="application/json")
+
+
+async def _next_ones(backend: Backend, request: Request, worker: _Worker, body: bytes) -> Response:
+    taken = await _taken(backend, request, worker.sources, [f"{worker.name}.{slot}" for slot in read_asked(body).slots])
+    if not isinstance(taken, Sequence):
+        return taken
+    given = [
+        Given(slot.rpartition(".")[2], {name.lower(): value for name, value in _headers(call).items()}, call.payload.encode())
+        for slot, _, call in taken
+    ]
+    return Response(written(given), media_type=MSGPACK)
+
+
+async def _taken(backend: Backend, request: Request, sources: Sequence[Source], workers: Sequence[str]) -> Sequence[Taken] | Response:
     """A long poll. It ends without an invocation if the worker goes away, or the server."""
-    asking = asyncio.ensure_future(next_call(worker.sources, worker.name))
+    asking = asyncio.ensure_future(next_calls(sources, workers))
     leaving = [asyncio.ensure_future(_left(request)), asyncio.ensure_future(backend.closing.wait())]
     try:
         await asyncio.wait((asking, *leaving), return_when=asyncio.FIRST_COMPLETED)
         if not asking.done():
             return _refused(503, "ServiceUnavailable", "The server is stopping")
-        pulled, call = asking.result()
+        taken = asking.result()
         if leaving[0].done():
-            pulled.put_back(call.request_id)
+            for one in taken:
+                one.put_back()
             return Response(status_code=499)
-        return Response(call.payload, headers=_headers(call), media_type="application/json")
+        return taken
     finally:
         for task in (asking, *leaving):
             task.cancel()
         with suppress(asyncio.CancelledError):
             await asyncio.wait((asking, *leaving))
+
+
+async def _calls(backend: Backend, request: Request, worker: _Worker, body: bytes) -> Response:
+    return Response(
+        written(await asyncio.gather(*(_reply(backend, worker, message) for message in read_messages(body)))), media_type=MSGPACK
+    )
+
+
+async def _reply(backend: Backend, worker: _Worker, message: Message) -> Reply:
+    if isinstance(message, Outcome):
+        answered = _settled(worker, message.request_id, message.kind, message.body, None)
+        return Reply(answered.status_code, bytes(answered.body))
+    operation = "CheckpointDurableExecution"
+    began_at = time.perf_counter()
+    with about({"operation": operation, "executionArn": message.arn}):
+        call = Call(operation=operation, labels={"DurableExecutionArn": message.arn}, query={}, headers={}, body=message.body)
+        try:
+            answer = await handlers.checkpoint(backend, call)
+        except Exception as error:
+            answer = backend.refusal(error).answer
+    backend.metrics.answered(operation, answer.status, time.perf_counter() - began_at)
+    return Reply(answer.status, answer.body, answer.headers)
+
+
+_TOGETHER: Final = {"invocations": _next_ones, "calls": _calls}
+"""The requests of `everstep worker`."""
 
 
 async def _present(request: Request, worker: _Worker) -> Response:
@@ -180,9 +241,8 @@ def _headers(call: FunctionCall) -> dict[str, str]:
     return headers
 
 
-def _reported(request: Request, body: bytes) -> ErrorObject:
-    """What a worker says went wrong."""
-    kind = request.headers.get("lambda-runtime-function-error-type")
+def _reported(body: bytes, kind: str | None) -> ErrorObject:
+    """What a worker says went wrong. kind: unless it names the error's type itself."""
     try:
         error = read_function_error(msgspec.json.decode(body, type=dict[str, object]))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -27,7 +27,8 @@ from everstep.serdes import parameter_annotation, result_serdes, serdes_for
 PATIENCE_S: Final = 2.0
 """How long the server may be unreachable before its process takes it for gone."""
 RETRY_S: Final = 0.25
-INVOCATION: Final = "/2018-06-01/runtime/invocation"
+RUNTIME: Final = "/2018-06-01/runtime"
+INVOCATION: Final = f"{RUNTIME}/invocation"
 
 
 class WorkerContext:

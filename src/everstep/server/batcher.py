@@ -1,0 +1,110 @@
+"""A worker's calls, sent together: those of many executions share a request.
+
+Rule: no timers and no windows. Alone, a call leaves at once; while as many requests as may be are under way, calls gather, and leave
+together when one of them is answered. So the more there is to do, the less each call costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+from everstep.client import rest
+from everstep.client.api import Checkpointed, StatePage
+from everstep.client.connection import Response
+from everstep.protocol.shapes import OperationUpdate
+from everstep.server.line_client import LineClient
+from everstep.server.together import Checkpoint, Message, Reply
+
+REQUESTS: Final = 2
+"""At a time: while one is written to disk, the next is read."""
+MAX_BYTES: Final = 1024 * 1024
+"""After which no other call is added to a request."""
+
+Send: TypeAlias = Callable[[Sequence[Message]], Awaitable[Sequence[Reply]]]
+
+
+class _Waiting(NamedTuple):
+    message: Message
+    reply: asyncio.Future[Reply]
+
+
+class Batcher:
+    """send: makes one request of several messages; its replies are in their order."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._queue: deque[_Waiting] = deque()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def call(self, message: Message) -> Reply:
+        """Raises what `send` raises."""
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(message, loop.create_future())
+        self._queue.append(waiting)
+        if len(self._queue) == 1:
+            loop.call_soon(self._pump)  # whoever calls in the same turn of the loop comes along
+        return await waiting.reply
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _pump(self) -> None:
+        while self._queue and len(self._under_way) < REQUESTS:
+            task = asyncio.create_task(self._exchange(self._taken()), name="calls")
+            self._under_way.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._pump()
+
+    def _taken(self) -> Sequence[_Waiting]:
+        group: list[_Waiting] = []
+        size = 0
+        while self._queue and (not group or size + len(self._queue[0].message.body) <= MAX_BYTES):
+            waiting = self._queue.popleft()
+            if not waiting.reply.done():  # else whoever called has gone
+                group.append(waiting)
+                size += len(waiting.message.body)
+        return group
+
+    async def _exchange(self, group: Sequence[_Waiting]) -> None:
+        try:
+            replies = await self._send([waiting.message for waiting in group])
+        except BaseException as error:
+            for waiting in group:
+                if not waiting.reply.done():
+                    waiting.reply.set_exception(error if isinstance(error, Exception) else ConnectionError("the worker is stopping"))
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for waiting, reply in zip(group, replies, strict=True):
+                if not waiting.reply.done():
+                    waiting.reply.set_result(reply)
+
+
+class BatchedClient:
+    """A DurableClient whose checkpoints go with a batcher; the rest, which is seldom, with `client`."""
+
+    def __init__(self, client: LineClient, batcher: Batcher) -> None:
+        self._client, self._batcher = client, batcher
+
+    async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
+        """See DurableClient."""
+        message = Checkpoint(arn, rest.checkpoint_request(arn, token, updates, client_token).body)
+
+        async def exchange() -> Response:
+            reply = await self._batcher.call(message)
+            return Response(reply.status, dict(reply.headers), reply.body)
+
+        return await self._client.repeated(exchange, lambda answer: rest.read_checkpoint(answer.body))
+
+    async def get_state(self, arn: str, token: str, marker: str, max_items: int = 1000) -> StatePage:
+        """See DurableClient."""
+        return await self._client.get_state(arn, token, marker, max_items)
