@@ -63,7 +63,9 @@ def test_an_invocation_that_was_lost_on_its_way_to_a_worker_is_given_up_when_the
         server.wait_until_it_answers()
         load = Load([server], tmp_path / "ledger.jsonl", 1, ["pulled"])
         load.start()
-        network = cleanup.enter_context(Interference(server.port, lambda request: next(fates, "pass") if b"/next " in request else "pass"))
+        network = cleanup.enter_context(
+            Interference(server.port, lambda request: next(fates, "pass") if b"/invocations " in request else "pass")
+        )
         worker = WorkerProcess(server, tmp_path, port=network.port)
         worker.start()
         cleanup.callback(worker.kill)

@@ -55,6 +55,21 @@ async def test_an_execution_runs_to_its_result(url: str) -> None:
     assert handler.invocations == 1
 
 
+async def test_a_start_whose_name_is_taken_calls_no_handler_and_is_no_reason_to_worry(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    handler = fake(double)
+    async with Service(url) as service:
+        service.register(handler)
+        first = await service.start(handler, 21, name="order-17")
+        assert await first.result() == 42
+        same = await service.start(handler, 21, name="order-17")
+        with pytest.raises(ExecutionAlreadyStarted):
+            await service.start(handler, 22, name="order-17")
+
+    assert same.arn == first.arn
+    assert handler.invocations == 1
+    assert [record.message for record in caplog.records] == []
+
+
 async def test_a_wait_is_over_when_its_time_has_come_and_not_before(url: str) -> None:
     clock, handler = ManualClock(), fake(sleepy)
     async with Service(url, clock=clock) as service:

@@ -30,11 +30,13 @@ class Store(MemoryStore):
         self.is_open.set()
         self.failure: StoreError | None = None
         self.fails_after_commit = False
+        self.commits = 0
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[bool]:
         await self.is_open.wait()
         if self.failure and not self.fails_after_commit:
             raise self.failure
+        self.commits += 1
         taken = await super().commit(writes)
         if self.failure:
             raise self.failure
@@ -115,6 +117,34 @@ async def test_a_taken_name_creates_nothing() -> None:
             await fixture.executions.read("e-2")
 
     assert len(fixture.durable) == 1
+
+
+async def test_what_follows_a_start_in_the_same_breath_goes_into_its_commit() -> None:
+    async with executing() as fixture:
+        await settled()
+        _, taken = fixture.executions.begin(new())
+        stopping = asyncio.ensure_future(fixture.executions.perform("e-1", stop))
+
+        assert await taken
+        assert (await stopping).execution.status == "STOPPED"
+
+    assert fixture.store.commits == 1
+    assert [transition.execution.status for transition in fixture.durable] == ["RUNNING", "STOPPED"]
+
+
+async def test_what_follows_a_start_whose_name_is_taken_finds_no_execution() -> None:
+    async with executing() as fixture:
+        await fixture.executions.create(new("e-1", "order-17"))
+        _, taken = fixture.executions.begin(new("e-2", "order-17"))
+        reading, stopping = fixture.executions.read("e-2"), asyncio.ensure_future(fixture.executions.perform("e-2", stop))
+
+        assert not await taken
+        for following in (reading, stopping):
+            with pytest.raises(UnknownExecution):
+                await following
+
+    assert len(fixture.durable) == 1
+    assert fixture.doubts == []
 
 
 async def test_commands_follow_each_other_without_waiting_for_the_disk() -> None:

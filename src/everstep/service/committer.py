@@ -57,6 +57,7 @@ class Committer:
             if not self._queue:
                 self._arrived.clear()
                 await self._arrived.wait()
+                await asyncio.sleep(0)  # what follows in this turn of the loop, such as a start's first invocation, comes along
                 continue
             group = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_GROUP))]
             try:

@@ -1,7 +1,8 @@
 """Everything that runs the executions of one store in this process, put together: writes, time, invocations, errands.
 
 Rule: an effect is performed after its transition is durable. Nothing is lost if the process ends in between, since what
-is owed follows from what is recorded; the next start finds it there.
+is owed follows from what is recorded; the next start finds it there. A new execution's first invocation is recorded in the
+commit of its start, which is durable when the handler is called.
 """
 
 from __future__ import annotations
@@ -164,9 +165,11 @@ class Engine:
     async def start(self, new: NewExecution) -> Execution:
         """The execution, or the one that was started before in the same way. Raises ExecutionAlreadyStarted, StoreError."""
         while True:
-            created = await self.executions.create(new)
-            if created is not None:
-                return created
+            execution, taken = self.executions.begin(new)
+            if self._begins_here(execution):
+                self._invoker.owe(execution.id)  # its first invocation begins in the same commit
+            if await taken:
+                return execution
             existing = await self.store.find(new.function, new.name)
             if existing is not None:  # else it has been removed this moment
                 try:
@@ -193,7 +196,7 @@ class Engine:
         ended: asyncio.Future[Execution] = asyncio.get_running_loop().create_future()
         waiting.add(ended)
         try:
-            execution = await self.executions.read(execution_id)
+            execution = await self.executions.heard(execution_id)
             return execution if execution.ended_at is not None else await ended
         finally:
             waiting.discard(ended)
@@ -221,6 +224,10 @@ class Engine:
         self._errands.registered(function)
         if self._sharing is not None:
             self._sharing.look()
+
+    def _begins_here(self, new: Execution) -> bool:
+        has_room = self._shared is None or self._shared.is_alone or self.room() > 0
+        return has_room and self._functions.durable(new.function, new.version) is not None
 
     # -- what follows from commands
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, TypeAlias
@@ -46,12 +46,13 @@ class UnknownExecution(Rejected):
 
 
 class _Resident:
-    """A state in memory. users: why it must stay. last_write: the change that is not durable yet, if any."""
+    """A state in memory. users: why it must stay. last_write: the change that is not durable yet, if any. exists: in the store."""
 
-    __slots__ = ("last_write", "state", "users", "weight")
+    __slots__ = ("exists", "last_write", "state", "users", "weight")
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self.exists = True
         self.users = 0
         self.weight = 0
         self.last_write: asyncio.Future[bool] | None = None
@@ -89,8 +90,22 @@ class Executions:
         self._room = room
         self._weight = 0
 
+    def begin(self, new: NewExecution) -> tuple[Execution, Awaitable[bool]]:
+        """Start an execution whose id nobody has heard of yet, and whether that was taken (False: its name is), once it is durable.
+
+        Commands on it may follow at once: they go into the same commit, and are refused with it.
+        """
+        now = self._clock.now_ms()
+        transition = self._with_notices(None, start_execution(new, now))
+        resident = self._residents[new.id] = _Resident(State(transition.execution, transition.records))
+        resident.exists = False
+        resident.users += 1
+        write = resident.last_write = self._write(transition)
+        write.add_done_callback(partial(self._written, resident, transition, now))
+        return transition.execution, asyncio.shield(write)
+
     async def create(self, new: NewExecution) -> Execution | None:
-        """Start an execution; None if its id or name is taken. Raises StoreError."""
+        """Start an execution, unless there is one of that id already; None if its id or name is taken. Raises StoreError."""
         return await self.create_as(new.id, lambda now: start_execution(new, now))
 
     async def create_as(self, execution_id: str, begin: Callable[[int], Transition]) -> Execution | None:
@@ -134,8 +149,8 @@ class Executions:
             write.add_done_callback(partial(self._written, resident, transition, now))
             if await asyncio.shield(write):
                 return transition
-            # Another service has changed the execution meanwhile: what is to be done is decided anew.
-            if self._shared is None:
+            # Another service has changed the execution meanwhile, or it has not come into being: what is to be done is decided anew.
+            if self._shared is None and resident.exists:
                 raise ServiceError("the execution was changed by somebody else meanwhile", code="Conflict", is_retryable=True)
 
     async def read(self, execution_id: str) -> Execution:
@@ -144,6 +159,15 @@ class Executions:
             resident = await self._resident(execution_id)
             execution = resident.state.execution
             if await self._is_current(resident):
+                return execution
+
+    async def heard(self, execution_id: str) -> Execution:
+        """The same, but if it is this service's own, nobody asks whether another one has changed it: there will be news of that."""
+        while True:
+            resident = await self._resident(execution_id)
+            execution = resident.state.execution
+            is_own = self._shared is not None and self._shared.owns(execution_id)
+            if await (_is_durable(resident) if is_own else self._is_current(resident)):
                 return execution
 
     async def state(self, execution_id: str) -> State:
@@ -201,6 +225,7 @@ class Executions:
         if resident.last_write is write:
             resident.last_write = None
         if was_taken(write):
+            resident.exists = True
             self._on_durable(transition, now)
         else:
             if self._residents.get(resident.id) is resident:

@@ -159,6 +159,7 @@ class Invoker:
             if beginning.begun is None:
                 await self._executions.perform(execution_id, fire_timers)  # it may have timed out while it waited for its turn
                 return
+            self._owed.pop(execution_id, None)  # whatever has asked for an invocation until now, this is it
             if self._meter is not None:
                 self._meter.began(state.execution.function, beginning.waited_ms / 1000)
             invocation = invocation_of(beginning.begun, entry.invocation_timeout_s)

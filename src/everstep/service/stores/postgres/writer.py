@@ -64,7 +64,8 @@ class Writer:
                 cursor = connection.cursor(binary=True)
                 await cursor.execute(*statements[0], prepare=True)
                 return [await cursor.fetchall()]
-            async with connection.pipeline(), connection.transaction():
+            # What a pipeline sends is one transaction, without BEGIN and COMMIT: it ends with the pipeline.
+            async with connection.pipeline():
                 cursors = [connection.cursor(binary=True) for _ in statements]
                 for cursor, statement in zip(cursors, statements, strict=True):
                     await cursor.execute(*statement, prepare=True)
