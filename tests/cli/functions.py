@@ -22,3 +22,12 @@ async def asking(event: str, ctx: DurableContext) -> str:
 @durable
 async def changed(event: str, ctx: DurableContext) -> str:
     return await ctx.wait_for_callback(ask, name="approval", returns=str)
+
+
+@durable
+async def many(event: int, ctx: DurableContext) -> None:
+    """That many steps; above fifty it then waits for somebody."""
+    for number in range(event):
+        await ctx.step(charge, str(number))
+    if event > 50:
+        await (await ctx.create_callback(name="go on"))

@@ -1,4 +1,4 @@
-"""An execution as it goes on: read again and again until it ends, and shown as it changes.
+"""An execution as it goes on: what is new is read again and again until it ends, and shown as it changes.
 
 Rule: on a terminal the tree of operations is drawn anew in its place. Elsewhere each event is a line, written once, when it is there.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
@@ -27,15 +27,24 @@ _OPEN: Final = frozenset({"RUNNING", "PAUSING", "PAUSED"})
 
 Record: TypeAlias = "RecordedExecution[str | None]"
 Show: TypeAlias = Callable[[Record, str | None], None]
-"""Is told what is recorded, whenever it was read, and where its callbacks are to be answered, if that is not to be guessed."""
+"""Is told what is recorded, whenever that has changed, and where its callbacks are to be answered, if that is not to be guessed."""
 
 
 def record_of(api: ExecutionsApi, arn: str) -> Record:
     """The execution as it is recorded now. Raises ServiceError, UsageError."""
+    status = _status(api, arn)
+    return _record(arn, status, api.history(arn))
+
+
+def _status(api: ExecutionsApi, arn: str) -> ExecutionStatus:
+    return cast("ExecutionStatus", api.describe(arn)["Status"])
+
+
+def _record(arn: str, status: ExecutionStatus, events: Sequence[JsonObject]) -> Record:
+    """status: as it was before the events were read."""
     from everstep.testing.from_history import recorded
 
-    status = cast("ExecutionStatus", api.describe(arn)["Status"])
-    record = recorded(arn, api.history(arn), decode=lambda text: text, read=lambda text, _: text)
+    record = recorded(arn, events, decode=lambda text: text, read=lambda text, _: text)
     if record.ended_at is None and status in _OPEN:  # whether it is paused is not to be seen in its history
         record.status = status
     return record
@@ -43,16 +52,20 @@ def record_of(api: ExecutionsApi, arn: str) -> Record:
 
 def follow(api: ExecutionsApi, arn: str, *, show: Show, url: str | None = None) -> Record:
     """Show the execution until it ends. Returns what is recorded then. url: where callbacks are to be answered. Raises ServiceError."""
-    events = -1
+    events: list[JsonObject] = []
+    shown: ExecutionStatus | None = None
     pause_s = FIRST_PAUSE_S
     while True:
-        record = record_of(api, arn)
-        show(record, url)
-        if record.ended_at is not None:
-            return record
+        status = _status(api, arn)
+        new = api.history(arn, after=cast("int", events[-1]["EventId"]) if events else 0)
+        events += new
+        if new or status != shown:
+            record, shown = _record(arn, status, events), status
+            show(record, url)
+            if record.ended_at is not None:
+                return record
         time.sleep(pause_s)
-        pause_s = FIRST_PAUSE_S if len(record.events) != events else min(pause_s * 1.5, LONGEST_PAUSE_S)
-        events = len(record.events)
+        pause_s = FIRST_PAUSE_S if new else min(pause_s * 1.5, LONGEST_PAUSE_S)
 
 
 @contextmanager

@@ -7,8 +7,9 @@ Source: Lambda API model 2015-03-31 (spec 2).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain, repeat, takewhile
 from typing import Final, TypeAlias, cast
 
 import msgspec
@@ -26,6 +27,8 @@ JsonObject: TypeAlias = Mapping[str, object]
 
 PAGE: Final = 1_000
 """The most that a page may have. Source: API model."""
+_NEWEST: Final = 10
+"""How many events are asked for to see whether there are new ones."""
 _FUNCTIONS_PAGE: Final = 50
 """The most that ListFunctions answers with. Source: API model."""
 _EXECUTIONS: Final = "/2025-12-01/durable-executions"
@@ -111,10 +114,13 @@ class ExecutionsApi:
         found = self._json(rest.Request("GET", f"{_OWN}/durable-executions/{uri_encode(arn)}/call-sites"))
         return cast("Sequence[JsonObject]", found["CallSites"])
 
-    def history(self, arn: str) -> list[JsonObject]:
-        """All events, oldest first, with their payloads."""
-        path = f"{_EXECUTIONS}/{uri_encode(arn)}/history"
-        return list(self._pages(path, [("IncludeExecutionData", "true")], "Events"))
+    def history(self, arn: str, *, after: int = 0) -> list[JsonObject]:
+        """All events, oldest first, with their payloads. after: those with a larger id alone, without reading what comes before."""
+        path, asked = f"{_EXECUTIONS}/{uri_encode(arn)}/history", [("IncludeExecutionData", "true")]
+        if not after:
+            return list(self._pages(path, asked, "Events"))
+        newest_first = self._pages(path, [*asked, ("ReverseOrder", "true")], "Events", chain((_NEWEST,), repeat(PAGE)))
+        return list(takewhile(lambda event: cast("int", event["EventId"]) > after, newest_first))[::-1]
 
     def list(
         self,
@@ -130,7 +136,7 @@ class ExecutionsApi:
         reference, qualifier = split_qualifier(function)
         path = f"/2025-12-01/functions/{uri_encode(reference)}/durable-executions"
         asked = _asked(statuses, Qualifier=qualifier, DurableExecutionName=name, StartedAfter=started_after, StartedBefore=started_before)
-        return self._pages(path, asked, "DurableExecutions", page)
+        return self._pages(path, asked, "DurableExecutions", repeat(page))
 
     def search(
         self,
@@ -159,11 +165,11 @@ class ExecutionsApi:
             StartedAfter=started_after,
             StartedBefore=started_before,
         )
-        return self._pages(f"{_OWN}/executions", asked, "Executions", page)
+        return self._pages(f"{_OWN}/executions", asked, "Executions", repeat(page))
 
     def durable_functions(self) -> Iterator[str]:
         """The names of the functions that are durable."""
-        for function in self._pages("/2015-03-31/functions", [], "Functions", _FUNCTIONS_PAGE):
+        for function in self._pages("/2015-03-31/functions", [], "Functions", repeat(_FUNCTIONS_PAGE)):
             if function.get("DurableConfig"):
                 yield str(function["FunctionName"])
 
@@ -203,9 +209,10 @@ class ExecutionsApi:
     def _ask_to(self, verb: str, arn: str, members: JsonObject) -> None:
         self._client.ask(rest.Request("POST", f"{_EXECUTIONS}/{uri_encode(arn)}/{verb}", body=msgspec.json.encode(members)))
 
-    def _pages(self, path: str, asked: Sequence[tuple[str, str]], member: str, size: int = PAGE) -> Iterator[JsonObject]:
+    def _pages(self, path: str, asked: Sequence[tuple[str, str]], member: str, sizes: Iterable[int] = repeat(PAGE)) -> Iterator[JsonObject]:
+        """What all pages have in this member. sizes: of one page after the other, at the most."""
         marker: object = None
-        while True:
+        for size in sizes:
             query = [*asked, ("MaxItems", str(size))]
             if marker:
                 query.append(("Marker", str(marker)))
