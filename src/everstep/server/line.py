@@ -1,4 +1,4 @@
-"""A connection to an HTTP/1.1 server, for one request at a time.
+"""Connections to an HTTP/1.1 server, each for one request at a time.
 
 Rule: a request is sent whole and its answer read whole; whatever goes wrong is an OSError or an h11.ProtocolError, and leaves
 the connection closed. A task that is cancelled in the middle of an exchange closes it too.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -17,10 +17,10 @@ import h11
 
 from everstep.client.endpoint import Endpoint
 from everstep.errors import UsageError
+from everstep.server.answers import JSON
 
 CONNECT_TIMEOUT_S: Final = 5.0
 MAX_ANSWER: Final = 16 * 1024 * 1024
-JSON: Final = "application/json"
 _CHUNK: Final = 65_536
 
 
@@ -119,3 +119,32 @@ class Line:
                 return Answered(status, headers, bytes(body))
             elif isinstance(event, h11.ConnectionClosed):
                 raise h11.RemoteProtocolError("the connection was closed before the answer was complete")
+
+
+class Lines:
+    """Connections that are kept from one request to the next: one per request under way. tls: as of a Line."""
+
+    def __init__(self, endpoint: Endpoint, tls: ssl.SSLContext | None) -> None:
+        self._endpoint, self._tls = endpoint, tls
+        self._idle: list[Line] = []
+
+    async def answered(self, exchange: Callable[[Line], Awaitable[Answered]]) -> Answered:
+        """What `exchange` gets. It is tried on another connection at once if a kept one turns out to be closed."""
+        line, is_kept = (self._idle.pop(), True) if self._idle else (Line(self._endpoint, self._tls), False)
+        try:
+            return await self._on(line, exchange)
+        except (OSError, h11.ProtocolError) as error:
+            if not is_kept or isinstance(error, TimeoutError):
+                raise
+        return await self._on(Line(self._endpoint, self._tls), exchange)
+
+    async def close(self) -> None:
+        """Close the connections that no request uses."""
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _on(self, line: Line, exchange: Callable[[Line], Awaitable[Answered]]) -> Answered:
+        answered = await exchange(line)
+        if line.is_open:
+            self._idle.append(line)
+        return answered

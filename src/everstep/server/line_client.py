@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 import h11
@@ -20,7 +21,7 @@ from everstep.client.connection import Response
 from everstep.client.credentials import CredentialSource
 from everstep.client.endpoint import Endpoint
 from everstep.protocol.shapes import OperationUpdate
-from everstep.server.line import Line
+from everstep.server.line import Answered, Line, Lines
 
 READ_TIMEOUT_S: Final = 50.0
 """Precedent: the official Python SDK."""
@@ -34,9 +35,8 @@ class LineClient:
     def __init__(
         self, endpoint: Endpoint, *, region: str, credentials: CredentialSource | None, max_attempts: int, tls: ssl.SSLContext | None = None
     ) -> None:
-        self._endpoint, self._tls = endpoint, tls
         self._calls = Calls(endpoint, region=region, credentials=credentials, max_attempts=max_attempts)
-        self._idle: list[Line] = []
+        self._lines = Lines(endpoint, tls)
 
     async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
         """See DurableClient."""
@@ -50,8 +50,7 @@ class LineClient:
 
     async def close(self) -> None:
         """Close the connections that no call uses."""
-        while self._idle:
-            await self._idle.pop().close()
+        await self._lines.close()
 
     async def repeated(self, exchange: Callable[[], Awaitable[Response]], read: Callable[[Response], T]) -> T:
         """The answer, as `read` has it, exchanged as often as it takes and makes sense. Raises ServiceError."""
@@ -74,21 +73,12 @@ class LineClient:
                 return answer
 
     async def _exchange(self, request: rest.Request) -> Response:
-        """One attempt; another one at once if a kept connection turns out to be closed."""
-        line, is_kept = (self._idle.pop(), True) if self._idle else (Line(self._endpoint, self._tls), False)
-        try:
-            return await self._exchange_on(line, request)
-        except (OSError, h11.ProtocolError) as error:
-            if not is_kept or isinstance(error, TimeoutError):
-                raise
-        return await self._exchange_on(Line(self._endpoint, self._tls), request)
+        """One attempt."""
+        return Response(*await self._lines.answered(partial(self._exchange_on, request)))
 
-    async def _exchange_on(self, line: Line, request: rest.Request) -> Response:
+    async def _exchange_on(self, request: rest.Request, line: Line) -> Answered:
         headers = self._calls.headers(request)
         for added in ("host", "content-type", "content-length"):  # which the line sends itself
             headers.pop(added, None)
         async with asyncio.timeout(READ_TIMEOUT_S):
-            answered = await line.exchange(request.method, self._calls.target(request), request.body or None, headers.items())
-        if line.is_open:
-            self._idle.append(line)
-        return Response(answered.status, answered.headers, answered.body)
+            return await line.exchange(request.method, self._calls.target(request), request.body or None, headers.items())

@@ -35,7 +35,7 @@ from everstep.protocol.shapes import InvocationOutput
 from everstep.protocol.sigv4 import DATE_FORMAT, Credentials, signed
 from everstep.serdes import parameter_annotation, result_serdes, serdes_for
 from everstep.server.batcher import BatchedClient, Batcher
-from everstep.server.line import Answered, Line
+from everstep.server.line import Answered, Line, Lines
 from everstep.server.line_client import READ_TIMEOUT_S, LineClient
 from everstep.server.together import MSGPACK, Asked, Given, Kind, Message, Outcome, Reply, read_given, read_replies, written
 from everstep.server.worker import RUNTIME, WorkerContext, reported, takes_context
@@ -97,7 +97,7 @@ class PullingWorker:
         for slot in range(concurrency):
             self._slots.put_nowait(str(slot))
         self._line = Line(server, tls)
-        self._idle: list[Line] = []
+        self._lines = Lines(server, tls)
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._was_reached = False
@@ -132,8 +132,8 @@ class PullingWorker:
                 task.cancel()
             await asyncio.gather(presence, asking, stopping, *self._running, return_exceptions=True)
             await self._batcher.close()
-            for line in (self._line, *self._idle):
-                await line.close()
+            await self._line.close()
+            await self._lines.close()
             for function in self._functions.values():
                 function.close()
             self._threads.shutdown(wait=False)
@@ -178,22 +178,13 @@ class PullingWorker:
             raise UsageError(f"the server at {self._server.authority} gives no work here: {said}")
 
     async def _send(self, messages: Sequence[Message]) -> Sequence[Reply]:
-        """One request. On another connection at once if a kept one turns out to be closed: what was asked may be asked again."""
+        """One request. It may be made twice, see Lines: what was asked may be asked again."""
         path, body = f"{self._path}{RUNTIME}/calls", written(messages)
-        line, is_kept = (self._idle.pop(), True) if self._idle else (Line(self._server, self._tls), False)
         try:
             async with asyncio.timeout(READ_TIMEOUT_S):
-                try:
-                    answered = await self._exchange(line, "POST", path, body)
-                except (OSError, h11.ProtocolError) as error:
-                    if not is_kept or isinstance(error, TimeoutError):
-                        raise
-                    line = Line(self._server, self._tls)
-                    answered = await self._exchange(line, "POST", path, body)
+                answered = await self._lines.answered(lambda line: self._exchange(line, "POST", path, body))
         except h11.ProtocolError as error:
             raise ConnectionError(str(error)) from error
-        if line.is_open:
-            self._idle.append(line)
         if answered.status == 200:
             try:
                 return read_replies(answered.body)
