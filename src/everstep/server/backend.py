@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from typing import TypeVar
 
 from everstep.errors import ServiceError, UsageError
 from everstep.server.call_sites import CallSites
@@ -15,6 +16,8 @@ from everstep.server.metrics import Metrics
 from everstep.service.embedded import Service
 from everstep.service.engine import Engine
 from everstep.service.machine.rejection import Rejected
+
+T = TypeVar("T")
 
 log = logging.getLogger("everstep.server")
 
@@ -55,6 +58,18 @@ class Backend:
             return ApiError("ServiceException", "The server is stopping.")
         log.error("a request failed", exc_info=error)
         return ApiError("ServiceException", "An internal error occurred.")
+
+    async def until_closing(self, work: Coroutine[object, object, T], said: str = "The server is stopping.") -> T:
+        """What the work comes to. Raises ApiError if the server stops first. said: of that."""
+        working, closing = asyncio.ensure_future(work), asyncio.ensure_future(self.closing.wait())
+        try:
+            await asyncio.wait((working, closing), return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise ApiError("ServiceException", said)
+            return working.result()
+        finally:
+            working.cancel()
+            closing.cancel()
 
     def start(self, group: asyncio.TaskGroup) -> None:
         self._group = group

@@ -139,24 +139,11 @@ async def _durable(
     headers = {"x-amz-executed-version": execution.version, "x-amz-durable-execution-arn": execution.arn}
     if not is_sync:
         return Answer(status=202, headers=headers)
-    ended = await _until_closing(backend, execution)
+    said = f"The server is stopping; the execution goes on when it is back: {execution.arn}"
+    ended = await backend.until_closing(backend.engine.ended(execution.id), said)
     if call.headers.get("x-amz-log-type") == "Tail":
         headers["x-amz-log-result"] = b64encode(b"").decode()
     return _outcome(ended, headers)
-
-
-async def _until_closing(backend: Backend, execution: Execution) -> Execution:
-    """The execution once it has ended. Raises ApiError if the server stops first: the execution goes on when it is back."""
-    ended = asyncio.ensure_future(backend.engine.ended(execution.id))
-    closing = asyncio.ensure_future(backend.closing.wait())
-    try:
-        await asyncio.wait((ended, closing), return_when=asyncio.FIRST_COMPLETED)
-        if not ended.done():
-            raise ApiError("ServiceException", f"The server is stopping; the execution goes on when it is back: {execution.arn}")
-        return ended.result()
-    finally:
-        ended.cancel()
-        closing.cancel()
 
 
 def _outcome(execution: Execution, headers: dict[str, str]) -> Answer:

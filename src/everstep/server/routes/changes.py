@@ -5,13 +5,12 @@ Rule: a wait costs the server nothing while nothing changes, and ends when the s
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from everstep.protocol.ids import execution_id
 from everstep.server.answers import Answer, ok
 from everstep.server.backend import Backend
-from everstep.server.errors import ApiError, invalid
+from everstep.server.errors import invalid
 from everstep.server.requests import Call, check_execution_arn
 from everstep.server.shapes import Change
 from everstep.service.executions import UnknownExecution
@@ -28,18 +27,10 @@ async def await_change(backend: Backend, call: Call) -> Answer:
         raise invalid("Invalid Position")
     changes = backend.engine.changes
     if arn is None:
-        waiting = asyncio.ensure_future(changes.of_any(seen, wait_s))
+        waiting = changes.of_any(seen, wait_s)
     else:
         identity = execution_id(check_execution_arn(arn))
         if (await backend.engine.executions.read(identity)).arn != arn:
             raise UnknownExecution
-        waiting = asyncio.ensure_future(changes.of(identity, seen, wait_s))
-    closing = asyncio.ensure_future(backend.closing.wait())
-    try:
-        await asyncio.wait((waiting, closing), return_when=asyncio.FIRST_COMPLETED)
-        if not waiting.done():
-            raise ApiError("ServiceException", "The server is stopping.")
-        return ok(Change(position=waiting.result()))
-    finally:
-        waiting.cancel()
-        closing.cancel()
+        waiting = changes.of(identity, seen, wait_s)
+    return ok(Change(position=await backend.until_closing(waiting)))
