@@ -99,8 +99,7 @@ def _around(lines: Sequence[str], line: int) -> str:
 
 def _handler_of(code: Code) -> _Handler | None:
     match code:
-        case InProcessDurable(function=handler):
-            body: object = getattr(handler, "function", None)  # as the decorated handler keeps it
+        case InProcessDurable(body=body):
             if not inspect.isfunction(body):
                 return None
             file, module = Path(body.__code__.co_filename), body.__module__

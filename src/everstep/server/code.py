@@ -132,10 +132,11 @@ class OnTexts:
 
 
 class InProcessDurable:
-    """A durable handler of this process. The service calls it directly, with its state in memory."""
+    """A durable handler of this process. The service calls it directly, with its state in memory. body: the function that was decorated."""
 
     def __init__(self, function: AnyDurable) -> None:
         self.function = function
+        self.body: object = getattr(function, "function", None)  # as the decorated handler keeps it
 
     async def call(self, call: FunctionCall) -> str:
         raise failed("InvalidParameterValueException", f"{call.function} is durable: it is called by its executions alone")

@@ -19,8 +19,7 @@ def input_schema(code: Code) -> Mapping[str, object] | None:
     match code:
         case InProcess(function=function):
             return schema_of(parameter_annotation(function, 0))
-        case InProcessDurable(function=handler):
-            body: object = getattr(handler, "function", None)  # as the decorated handler keeps it
+        case InProcessDurable(body=body):
             return schema_of(parameter_annotation(body, 0)) if callable(body) else None
         case _:
             return None

@@ -39,12 +39,12 @@ class _Asking:
 
     def __init__(self, slots: Sequence[str]) -> None:
         self.free = deque(slots)
-        self.given: list[tuple[str, Pulled, _Waiting]] = []
+        self.given: list[Taken] = []
         self.came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def take(self, pulled: Pulled, waiting: _Waiting) -> None:
         waiting.worker = self.free.popleft()
-        self.given.append((waiting.worker, pulled, waiting))
+        self.given.append(Taken(waiting.worker, pulled, waiting.call))
         if not self.came.done():
             self.came.set_result(None)
 
@@ -91,13 +91,13 @@ async def next_calls(sources: Sequence[Source], workers: Sequence[str]) -> Seque
     try:
         await asking.came
     except asyncio.CancelledError:
-        for _, pulled, waiting in asking.given:
-            pulled.put_back(waiting.call.request_id)
+        for taken in asking.given:
+            taken.put_back()
         raise
     finally:
         for source in sources:
             source.pulled.ask_no_more(asking)
-    return [Taken(worker, pulled, waiting.call) for worker, pulled, waiting in asking.given]
+    return asking.given
 
 
 class Pulled:
