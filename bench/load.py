@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
@@ -41,7 +42,14 @@ def _say(what: str) -> None:
         sys.stdin.readline()
 
 
-def run_child(children: Mapping[str, Callable[..., Awaitable[Figures]]], arguments: Sequence[str]) -> None:
+Child = Callable[..., Awaitable[Figures]]
+
+
+def by_name(*children: Child) -> dict[str, Child]:
+    return {child.__name__: child for child in children}
+
+
+def run_child(children: Mapping[str, Child], arguments: Sequence[str]) -> None:
     """arguments: which child, its URL, and whole numbers if it takes some."""
     name, url, *numbers = arguments
     child = children[name]
@@ -50,6 +58,30 @@ def run_child(children: Mapping[str, Callable[..., Awaitable[Figures]]], argumen
         return await child(url, *map(int, numbers))
 
     print(json.dumps(asyncio.run(run())), flush=True)
+
+
+@asynccontextmanager
+async def workers(commands: Sequence[Sequence[str]]) -> AsyncGenerator[None]:
+    """Processes that work until the end of the block. Each has got to `until_killed` when it begins."""
+    processes: list[asyncio.subprocess.Process] = []
+    try:
+        for command in commands:
+            process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            processes.append(process)
+            assert process.stdout is not None
+            await process.stdout.readline()
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            await process.wait()
+
+
+async def until_killed() -> Figures:
+    """Say that a worker is ready, and let it work."""
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    return {}
 
 
 async def at_once(one: Callable[[], Awaitable[object]], count: int, lanes: int = AT_ONCE) -> float:

@@ -138,36 +138,23 @@ async def dying(url):
 async def restarted(url):
     began = time.perf_counter()
     async with working(url, 1, LEASE_S):
-        while not times:  # noqa: ASYNC110
+        while not times:  # noqa: ASYNC110  # Absurd has no event for it
             await asyncio.sleep(POLL_S)
     return {"to_go_on_ms": (times[-1] - began) * 1e3}
 
 
 async def apart(url, instances):
     initialise(url)
-    processes = []
-    try:
-        for _ in range(instances):
-            command = [sys.executable, "-m", "bench.peers.field.with_absurd", "worker", url]
-            process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            processes.append(process)
-            await process.stdout.readline()
+    async with load.workers([[sys.executable, "-m", "bench.peers.field.with_absurd", "worker", url]] * instances):
         caller = Caller(url)
         await load.at_once(lambda: caller.start_to_result(2), 100, CALLERS)
         return {**await caller.fan(), **await load.empty(caller.start_to_result, 200)}
-    finally:
-        for process in processes:
-            process.kill()
-            await process.wait()
 
 
 async def worker(url):
     async with working(url, WORKERS):
-        print("ready", flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
-    return {}
+        return await load.until_killed()
 
 
 if __name__ == "__main__":
-    children = (sequential, fan, empty, late, dying, restarted, apart, worker)
-    load.run_child({child.__name__: child for child in children}, sys.argv[1:])
+    load.run_child(load.by_name(sequential, fan, empty, late, dying, restarted, apart, worker), sys.argv[1:])

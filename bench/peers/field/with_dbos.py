@@ -7,10 +7,8 @@ the caller is a DBOSClient that puts workflows into a queue, from which each pro
 polled every 20 ms, not every second as by default, and so are results: the defaults allow no more than 50 workflows a second.
 """
 
-import asyncio
 import os
 import sqlite3
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -120,13 +118,8 @@ async def restarted(url):
 
 
 async def apart(url, workers):
-    processes = []
-    try:
-        for number in range(workers):
-            command = [sys.executable, "-m", "bench.peers.field.with_dbos", "worker", url, str(number)]
-            process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            processes.append(process)
-            await process.stdout.readline()
+    worker_command = [sys.executable, "-m", "bench.peers.field.with_dbos", "worker", url]
+    async with load.workers([[*worker_command, str(number)] for number in range(workers)]):
         client = DBOSClient(system_database_url=url.replace("postgresql://", "postgresql+psycopg://"))
         options = {"queue_name": QUEUE, "workflow_name": work.__qualname__}
 
@@ -141,20 +134,13 @@ async def apart(url, workers):
 
         await load.at_once(lambda: start_to_result(2), 100)
         return {**await load.fan_collected(start, result, CALLERS), **await load.empty(start_to_result, 200)}
-    finally:
-        for process in processes:
-            process.kill()
-            await process.wait()
 
 
 async def worker(url, number):
     with launched(url, f"worker{number}"):
         await DBOS.register_queue_async(QUEUE, worker_concurrency=load.AT_ONCE, polling_interval_sec=POLL_S)
-        print("ready", flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
-    return {}
+        return await load.until_killed()
 
 
 if __name__ == "__main__":
-    children = (sequential, fan, empty, late, dying, restarted, apart, worker)
-    load.run_child({child.__name__: child for child in children}, sys.argv[1:])
+    load.run_child(load.by_name(sequential, fan, empty, late, dying, restarted, apart, worker), sys.argv[1:])

@@ -177,4 +177,4 @@ async def apart(url, _instances):
 
 
 if __name__ == "__main__":
-    load.run_child({child.__name__: child for child in (sequential, fan, empty, late, apart, worker)}, sys.argv[1:])
+    load.run_child(load.by_name(sequential, fan, empty, late, apart, worker), sys.argv[1:])
