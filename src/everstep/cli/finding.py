@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from everstep.protocol.shapes import ExecutionStatus
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_WAITING_TYPES: Final = ("STEP", "WAIT", "CALLBACK", "CHAINED_INVOKE")
 _WHICH: Final = "Which executions"
 
 Status: TypeAlias = Annotated[list[str] | None, typer.Option(help="Can be repeated.", rich_help_panel=_WHICH)]
@@ -135,8 +134,11 @@ def started_ms(summary: JsonObject) -> int:
 
 def _waiting_type(given: str | None) -> str | None:
     """Raises UsageError."""
-    if given is not None and given.upper() not in _WAITING_TYPES:
-        raise UsageError(f"executions wait in no {given!r}; they wait in {', '.join(_WAITING_TYPES)}")
+    from everstep.service.machine import waiting
+
+    known = get_args(waiting.WaitingType)
+    if given is not None and given.upper() not in known:
+        raise UsageError(f"executions wait in no {given!r}; they wait in {', '.join(known)}")
     return None if given is None else given.upper()
 
 
