@@ -6,7 +6,7 @@ Rule: what the API answers is read as the few members that pages show; what it r
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Final, TypeVar
 
 import httpx
@@ -230,6 +230,17 @@ class Api:
         if marker:
             asked.append(("Marker", marker))
         return await self._read(HistoryPage, f"{_EXECUTIONS}/{uri_encode(arn)}/history", asked)
+
+    async def events(self, arn: str) -> AsyncGenerator[dict[str, object]]:
+        """All of its history, oldest first, with payloads."""
+        marker: str | None = None
+        while True:
+            page = await self.history(arn, marker=marker, with_data=True)
+            for event in page.events:
+                yield event
+            marker = page.next_marker
+            if marker is None:
+                return
 
     async def origin(self, arn: str) -> Origin:
         """What invoked it, and where it was forked from."""

@@ -81,10 +81,9 @@ async def act_on_matching(visit: Visit) -> Response:
         return visit.problem(400, "Not done", "It was not said what to do with how many executions.")
     try:
         wanted = search(visit.field, visit.form.get("status", [])).among(act.statuses)
-        counted_at = search(visit.field, ()).kept.get("before")
     except NotATime as error:
         return visit.problem(400, "Not a time", f"{error} is no time.")
-    if not counted_at:
+    if "before" not in wanted.kept:
         return visit.problem(400, "Not done", "It was not said when the executions were counted.")
     found, _ = await _found(visit.api, wanted, min(int(most), MOST))
     return await _done(visit, act, found)

@@ -5,7 +5,6 @@ Rule: what is compared is decided in `histories.comparison`, as for `everstep co
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Final
 from urllib.parse import quote
@@ -14,7 +13,7 @@ import msgspec
 from starlette.responses import Response
 
 from everstep.console.api import Api
-from everstep.console.timeline import Event
+from everstep.console.values import spaced
 from everstep.console.visits import Visit
 from everstep.errors import UsageError
 from everstep.histories.comparison import Comparison, Pair, Verdict, attempts_of, compare, duration_ms, error_of
@@ -65,7 +64,7 @@ async def comparison(visit: Visit) -> Response:
     except UsageError as error:  # a history that is not whole, or that nobody can read
         return visit.problem(409, "Not comparable", str(error))
     shows_all = visit.query("all") == "1"
-    start = int(visit.query("from")) if visit.query("from").isdecimal() else 0
+    start = visit.number("from")
     pairs = found.pairs if shows_all else found.differing
     draw = _Drawing(found, visit.now_s)
     return visit.page(
@@ -105,14 +104,7 @@ async def _choice(visit: Visit) -> Response:
 
 
 async def _recording(api: Api, arn: str) -> Recording:
-    events: list[Event] = []
-    marker: str | None = None
-    while True:
-        page = await api.history(arn, marker=marker, with_data=True)
-        events += page.events
-        marker = page.next_marker
-        if marker is None:
-            return recording_of({"DurableExecutionArn": arn, "Events": events}, arn)
+    return recording_of({"DurableExecutionArn": arn, "Events": [event async for event in api.events(arn)]}, arn)
 
 
 def _counts(found: Comparison) -> list[tuple[Verdict, int]]:
@@ -165,5 +157,5 @@ def _side(operation: Operation, starts_ms: float, ends_ms: float) -> Side:
 
 def _kind(operation: Operation) -> str:
     if operation.sub_type and operation.type == "CONTEXT":
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", operation.sub_type).lower()
+        return spaced(operation.sub_type)
     return _KINDS.get(operation.type, operation.type.lower())

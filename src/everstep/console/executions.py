@@ -48,7 +48,7 @@ async def _page(visit: Visit, section: Section | None, position: str) -> Respons
 
 async def operations(visit: Visit) -> Response:
     """A section of the timeline. `from`: how many operations come before it."""
-    start = int(visit.query("from")) if visit.query("from").isdecimal() else 0
+    start = visit.number("from")
     shown = await visit.api.execution(visit.arn, with_data=False)
     told = await visit.histories.whole(visit.api, visit.arn)
     section = _section(told, start, visit.now_s, await visit.api.call_sites(visit.arn))
@@ -68,14 +68,7 @@ async def operation(visit: Visit) -> Response:
 
 async def recorded(api: Api, arn: str, operation_id: str) -> list[Event]:
     """The events of one operation, with their payloads."""
-    events: list[Event] = []
-    marker: str | None = None
-    while True:
-        page = await api.history(arn, marker=marker, with_data=True)
-        events += [event for event in page.events if event.get("Id") == operation_id]
-        marker = page.next_marker
-        if marker is None:
-            return events
+    return [event async for event in api.events(arn) if event.get("Id") == operation_id]
 
 
 async def events(visit: Visit) -> Response:

@@ -5,14 +5,13 @@ Rule: pure. Whatever is carried from one page to the next is carried here, so a 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
-from everstep.console.values import OPEN, STATUSES, word
+from everstep.console.values import OPEN, STATUSES, spaced, word
 
 _TEXTS: Final = {
     "function": "FunctionName",
@@ -101,7 +100,7 @@ def search(field: Callable[[str], str], statuses: Sequence[str]) -> Search:
 def waiting_in(kind: str, name: str) -> Mapping[str, str]:
     """The fields that find what waits in an operation. kind: as events call it."""
     named = {"waiting": name} if name else {}
-    return {**named, "kind": re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).upper()}
+    return {**named, "kind": spaced(kind).replace(" ", "_").upper()}
 
 
 def _moment(text: str) -> datetime:

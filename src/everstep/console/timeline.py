@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, cast
 
+from everstep.console.values import spaced
+
 Event: TypeAlias = Mapping[str, object]
 SpanKind: TypeAlias = Literal["attempt", "delay", "wait", "callback", "invoke", "branch", "failed-attempt"]
 
@@ -69,7 +71,7 @@ class Operation:
     def kind_word(self) -> str:
         """The field's word for what it is."""
         if self.sub_type and self.kind == "Context":
-            return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.sub_type).lower()
+            return spaced(self.sub_type)
         return _WORDS.get(self.kind, self.kind.lower())
 
     @property

@@ -6,6 +6,7 @@ Rule: pure. Everything is text that the templates escape; nothing here is markup
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Final
 
@@ -77,19 +78,15 @@ def _largest(seconds: float) -> str:
 
 
 def pretty(payload: str) -> str:
-    """JSON with its structure laid open; any other text as it is."""
-    text = _laid_open(payload)
+    """The same as `editable`, cut where it is too long to be read."""
+    text = editable(payload)
     if len(text) > SHOWN_CHARS:
         return f"{text[:SHOWN_CHARS]}\n… {len(text) - SHOWN_CHARS:,} more characters are not shown"
     return text
 
 
 def editable(payload: str) -> str:
-    """The same to be edited: whole, however long it is."""
-    return _laid_open(payload)
-
-
-def _laid_open(payload: str) -> str:
+    """JSON with its structure laid open; any other text as it is."""
     try:
         return json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
@@ -105,6 +102,11 @@ def json_problem(text: str) -> str | None:
     except (ValueError, RecursionError) as error:
         return str(error)
     return None
+
+
+def spaced(name: str) -> str:
+    """The words of a name in CamelCase, in lower case."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
 def rate(per_hour: float) -> str:

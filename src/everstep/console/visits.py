@@ -67,6 +67,11 @@ class Visit:
     def query(self, name: str) -> str:
         return self.request.query_params.get(name, "")
 
+    def number(self, name: str) -> int:
+        """What the address says by that name, 0 if it is no whole number."""
+        value = self.query(name)
+        return int(value) if value.isdecimal() else 0
+
     def field(self, name: str) -> str:
         """Of the form; line ends as they are everywhere but in forms."""
         return self.form.get(name, [""])[0].replace("\r\n", "\n")
