@@ -124,9 +124,9 @@ async def test_a_write_that_cannot_be_recorded_fails_alone() -> None:
 async def test_a_waiter_that_gives_up_does_not_take_its_write_back() -> None:
     store = SlowDisk()
     async with committing(store) as committer:
-        taken = committer.hand_over(step_write("a", 1))
+        waiter = asyncio.ensure_future(committer.hand_over(step_write("a", 1)))
         await settle()
-        taken.cancel()
+        waiter.cancel()
         store.turns.release()
         await settle()
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Generator, Sequence
+from typing import Final
 
 from everstep.service.metering import Meter
 from everstep.service.stores.api import Store, StoreError, Write
@@ -19,10 +19,59 @@ MAX_GROUP: Final = 1_000
 """Writes per commit, so that the first of a very long queue need not wait for the last."""
 
 
-class _Waiting(NamedTuple):
-    write: Write
-    after: asyncio.Future[bool] | None
-    taken: asyncio.Future[bool]
+class Handed:
+    """A write that was handed over. Awaited, it says whether the write was taken, or raises what kept it from being recorded.
+
+    Whoever waits can be cancelled: that does not take the write back.
+    """
+
+    __slots__ = ("_listeners", "_outcome", "after", "write")
+
+    def __init__(self, write: Write, after: Handed | None = None) -> None:
+        self.write, self.after = write, after
+        self._outcome: bool | Exception | None = None
+        self._listeners: list[Callable[[], None]] = []
+
+    def done(self) -> bool:
+        return self._outcome is not None
+
+    @property
+    def was_taken(self) -> bool:
+        """Whether it is known to be durable."""
+        return self._outcome is True
+
+    @property
+    def error(self) -> Exception | None:
+        return self._outcome if isinstance(self._outcome, Exception) else None
+
+    def then(self, listener: Callable[[], None]) -> None:
+        """Call it as soon as the outcome is known, before anybody who waits for it goes on. What it raises is only reported."""
+        self._listeners.append(listener)
+
+    def settle(self, outcome: bool | Exception) -> None:
+        """The first outcome counts."""
+        if self._outcome is None:
+            self._outcome = outcome
+            for listener in self._listeners:
+                try:
+                    listener()
+                except Exception as error:
+                    context = {"message": f"exception of {listener}", "exception": error}
+                    asyncio.get_running_loop().call_exception_handler(context)
+
+    async def known(self) -> bool:
+        """Whether the write was taken, once that is known; False also if it failed."""
+        if self._outcome is None:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._listeners.append(lambda: None if waiter.done() else waiter.set_result(None))
+            await waiter
+        return self._outcome is True
+
+    def __await__(self) -> Generator[object, None, bool]:
+        taken = yield from self.known().__await__()
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return taken
 
 
 class Committer:
@@ -30,23 +79,25 @@ class Committer:
 
     def __init__(self, store: Store, meter: Meter | None = None) -> None:
         self._store, self._meter = store, meter
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[Handed] = deque()
         self._arrived = asyncio.Event()
+        self._is_followed = False
         self._is_closed = False
 
-    def hand_over(self, write: Write, *, after: asyncio.Future[bool] | None = None) -> asyncio.Future[bool]:
-        """Whether the write was taken, known once it is durable. Raises what kept the write from being recorded.
+    def hand_over(self, write: Write, *, after: Handed | None = None, is_followed: bool = False) -> Handed:
+        """The order of calls is the order of writes.
 
-        The order of calls is the order of writes. Cancelling the wait does not take the write back. after: of the write
-        that this one rests on; without that one it is refused, even if another service's write has the same revision.
+        after: the one that this one rests on; without that one it is refused, even if another service's write has the
+        same revision. is_followed: what is begun in this turn of the loop hands over another write, which is to come along.
         """
-        taken = asyncio.get_running_loop().create_future()
+        handed = Handed(write, after)
         if self._is_closed:
-            taken.set_exception(StoreError("the service is closing"))
+            handed.settle(StoreError("the service is closing"))
         else:
-            self._queue.append(_Waiting(write, after, taken))
+            self._queue.append(handed)
+            self._is_followed = self._is_followed or is_followed
             self._arrived.set()
-        return taken
+        return handed
 
     def close(self) -> None:
         self._is_closed = True
@@ -57,53 +108,45 @@ class Committer:
             if not self._queue:
                 self._arrived.clear()
                 await self._arrived.wait()
-                await asyncio.sleep(0)  # what follows in this turn of the loop, such as a start's first invocation, comes along
                 continue
+            if self._is_followed:
+                self._is_followed = False
+                await asyncio.sleep(0)
             group = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_GROUP))]
             try:
                 await self._commit(group)
             except asyncio.CancelledError:
-                _fail([*group, *self._queue], StoreError("the service was closed before the write was known to be recorded"))
+                _settle([*group, *self._queue], StoreError("the service was closed before the write was known to be recorded"))
                 raise
 
-    async def _commit(self, group: Sequence[_Waiting]) -> None:
-        for waiting in group:
-            if waiting.after is not None and waiting.after.done() and not was_taken(waiting.after):
-                _give(waiting, is_taken=False)
-        group = [waiting for waiting in group if not waiting.taken.done()]
+    async def _commit(self, group: Sequence[Handed]) -> None:
+        for handed in group:
+            if handed.after is not None and handed.after.done() and not handed.after.was_taken:
+                handed.settle(False)
+        group = [handed for handed in group if not handed.done()]
         if not group:
             return
         began_at = 0.0 if self._meter is None else time.perf_counter()
         try:
-            taken = await self._store.commit([waiting.write for waiting in group])
+            taken = await self._store.commit([handed.write for handed in group])
         except StoreError as error:
             if self._meter is not None:
                 self._meter.commit_failed()
-            _fail(group, error)
+            _settle(group, error)
         except Exception as error:
             # A write that no store can hold, such as text that is no Unicode, must not take the others with it.
             if len(group) == 1:
-                _fail(group, error)
+                _settle(group, error)
                 return
-            for waiting in group:
-                await self._commit([waiting])
+            for handed in group:
+                await self._commit([handed])
         else:
             if self._meter is not None:
                 self._meter.committed(time.perf_counter() - began_at, len(group))
-            for waiting, is_taken in zip(group, taken, strict=True):
-                _give(waiting, is_taken=is_taken)
+            for handed, was_taken in zip(group, taken, strict=True):
+                handed.settle(was_taken)
 
 
-def was_taken(write: asyncio.Future[bool]) -> bool:
-    return not write.cancelled() and write.exception() is None and write.result()
-
-
-def _give(waiting: _Waiting, *, is_taken: bool) -> None:
-    if not waiting.taken.done():
-        waiting.taken.set_result(is_taken)
-
-
-def _fail(group: Sequence[_Waiting], error: Exception) -> None:
-    for waiting in group:
-        if not waiting.taken.done():
-            waiting.taken.set_exception(error)
+def _settle(group: Sequence[Handed], error: Exception) -> None:
+    for handed in group:
+        handed.settle(error)

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from everstep.errors import ServiceError
 from everstep.service.clock import Clock
-from everstep.service.committer import Committer, was_taken
+from everstep.service.committer import Committer, Handed
 from everstep.service.machine.execution import start_execution
 from everstep.service.machine.model import Execution, NewExecution, Transition
 from everstep.service.machine.notices import Watch, notices
@@ -55,7 +55,7 @@ class _Resident:
         self.exists = True
         self.users = 0
         self.weight = 0
-        self.last_write: asyncio.Future[bool] | None = None
+        self.last_write: Handed | None = None
 
     @property
     def id(self) -> str:
@@ -100,9 +100,9 @@ class Executions:
         resident = self._residents[new.id] = _Resident(State(transition.execution, transition.records))
         resident.exists = False
         resident.users += 1
-        write = resident.last_write = self._write(transition)
-        write.add_done_callback(partial(self._written, resident, transition, now))
-        return transition.execution, asyncio.shield(write)
+        write = resident.last_write = self._write(transition, is_followed=True)
+        write.then(partial(self._written, resident, transition, now, write))
+        return transition.execution, write
 
     async def create(self, new: NewExecution) -> Execution | None:
         """Start an execution, unless there is one of that id already; None if its id or name is taken. Raises StoreError."""
@@ -119,8 +119,8 @@ class Executions:
         resident = _Resident(State(transition.execution, transition.records))
         resident.users += 1
         write = self._write(transition)
-        write.add_done_callback(partial(self._created, resident, transition, now))
-        return transition.execution if await asyncio.shield(write) else None
+        write.then(partial(self._created, resident, transition, now, write))
+        return transition.execution if await write else None
 
     async def perform(self, execution_id: str, command: Command) -> Transition:
         """Change an execution, durably. Raises UnknownExecution, Rejected, or ServiceError if it has to be tried again."""
@@ -146,8 +146,8 @@ class Executions:
             self._use(resident)
             begins = before.invocation is None and transition.execution.invocation is not None
             write = resident.last_write = self._write(transition, after=resident.last_write, is_claim=begins)
-            write.add_done_callback(partial(self._written, resident, transition, now))
-            if await asyncio.shield(write):
+            write.then(partial(self._written, resident, transition, now, write))
+            if await write:
                 return transition
             # Another service has changed the execution meanwhile, or it has not come into being: what is to be done is decided anew.
             if self._shared is None and resident.exists:
@@ -199,7 +199,7 @@ class Executions:
         owed = notices(self._watches, before, transition.execution)
         return replace(transition, notices=owed) if owed else transition
 
-    def _write(self, transition: Transition, *, after: asyncio.Future[bool] | None = None, is_claim: bool = False) -> asyncio.Future[bool]:
+    def _write(self, transition: Transition, *, after: Handed | None = None, is_claim: bool = False, is_followed: bool = False) -> Handed:
         write = Write(
             execution=transition.execution,
             records=transition.records,
@@ -207,13 +207,13 @@ class Executions:
             notices=transition.notices,
             is_claim=is_claim,
         )
-        return self._committer.hand_over(write, after=after)
+        return self._committer.hand_over(write, after=after, is_followed=is_followed)
 
-    # Both are callbacks, because the caller may have gone away meanwhile: the effects are due all the same.
+    # Both are listeners, because the caller may have gone away meanwhile: the effects are due all the same.
 
-    def _created(self, resident: _Resident, transition: Transition, now: int, write: asyncio.Future[bool]) -> None:
+    def _created(self, resident: _Resident, transition: Transition, now: int, write: Handed) -> None:
         self._loading.pop(resident.id).set()
-        if was_taken(write):
+        if write.was_taken:
             self.forget(resident.id)  # an earlier one of that id, which has been removed
             self._residents[resident.id] = resident
             self._on_durable(transition, now)
@@ -221,10 +221,10 @@ class Executions:
             self._on_doubt(resident.id)
         self._release(resident)
 
-    def _written(self, resident: _Resident, transition: Transition, now: int, write: asyncio.Future[bool]) -> None:
+    def _written(self, resident: _Resident, transition: Transition, now: int, write: Handed) -> None:
         if resident.last_write is write:
             resident.last_write = None
-        if was_taken(write):
+        if write.was_taken:
             resident.exists = True
             self._on_durable(transition, now)
         else:
@@ -300,14 +300,11 @@ class Executions:
             del self._residents[execution_id]
 
 
-def _is_doubtful(write: asyncio.Future[bool]) -> bool:
+def _is_doubtful(write: Handed) -> bool:
     """Whether the write may have been made, though it failed."""
-    return not write.cancelled() and isinstance(write.exception(), StoreError)
+    return isinstance(write.error, StoreError)
 
 
 async def _is_durable(resident: _Resident) -> bool:
     """Whether the state became durable, as it is when this is called. If not, it is forgotten: look at it anew."""
-    if (write := resident.last_write) is None:
-        return True
-    await asyncio.wait([write])
-    return was_taken(write)
+    return (write := resident.last_write) is None or await write.known()

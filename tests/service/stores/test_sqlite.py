@@ -9,6 +9,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -18,8 +19,10 @@ from tests.service.stores.rows import step_write
 
 from everstep.service.stores.api import StoreError
 from everstep.service.stores.sqlite import SqliteStore
+from everstep.service.stores.sqlite.pace import BRIEF_S, PROOF
 from everstep.service.stores.sqlite.schema import connect_for_writing, migrations
-from everstep.service.stores.sqlite.writer import Writer
+from everstep.service.stores.sqlite.store import MOST_HERE
+from everstep.service.stores.sqlite.writer import MAX_PAGES_LOGGED, PAGE_BYTES, Writer
 
 FILE = "executions.db"
 
@@ -238,6 +241,79 @@ async def test_another_programs_transaction_is_waited_for(tmp_path: Path) -> Non
 
         assert was_waiting
         assert await commit == [True]
+
+
+# On the loop's own thread, or not
+
+
+@asynccontextmanager
+async def opened_on_a_quick_disk(path: Path) -> AsyncGenerator[tuple[SqliteStore, set[int]]]:
+    """A store that has seen brief commits, and the threads in which statements ran since. Execution e-0 is at revision 20."""
+    async with opened(path) as store:
+        pace = await store._writer.call(lambda writer: writer._pace)
+        for revision in range(1, 21):
+            await store.commit([step_write("e-0", revision)])
+            pace.note(0.0)  # whatever this machine's disk is like
+        threads = set[int]()
+        await store._writer.call(lambda writer: writer.connection.set_trace_callback(lambda _: threads.add(threading.get_ident())))
+        for _ in range(PROOF):
+            pace.note(0.0)
+        yield store, threads
+
+
+async def test_a_lone_commit_is_made_here_while_the_disk_is_quick(tmp_path: Path) -> None:
+    async with opened_on_a_quick_disk(tmp_path / FILE) as (store, threads):
+        taken = await store.commit([step_write("e-0", 21)])
+
+    assert taken == [True]
+    assert threads == {threading.get_ident()}
+
+
+async def test_a_larger_group_is_committed_while_the_loop_goes_on(tmp_path: Path) -> None:
+    async with opened_on_a_quick_disk(tmp_path / FILE) as (store, threads):
+        await store.commit([step_write(f"e-{number}", 1) for number in range(1, MOST_HERE + 2)])
+
+        assert threading.get_ident() not in threads
+
+
+async def test_a_commit_that_took_long_makes_the_next_ones_leave_the_loop_alone(tmp_path: Path) -> None:
+    async with opened_on_a_quick_disk(tmp_path / FILE) as (store, threads):
+        await store._writer.call(lambda writer: writer._pace.note(BRIEF_S))
+        await store.commit([step_write("e-0", 21)])
+
+        assert threading.get_ident() not in threads
+
+
+async def test_a_lone_commit_waits_for_another_programs_transaction_without_holding_up_the_loop(tmp_path: Path) -> None:
+    async with opened_on_a_quick_disk(tmp_path / FILE) as (store, _):
+        other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        commit = asyncio.ensure_future(store.commit([step_write("e-0", 21)]))
+        await asyncio.wait([commit], timeout=0.05)
+        was_waiting = not commit.done()
+        other.execute("ROLLBACK")
+        other.close()
+
+        assert was_waiting
+        assert await commit == [True]
+
+
+async def test_a_lone_commit_goes_behind_what_the_thread_has_been_given(tmp_path: Path) -> None:
+    async with opened_on_a_quick_disk(tmp_path / FILE) as (store, _):
+        group = asyncio.ensure_future(store.commit([step_write("e-0", revision) for revision in (21, 22, 23)]))
+        await asyncio.sleep(0)
+        alone = await store.commit([step_write("e-0", 24)])
+
+        assert alone == [True]
+        assert await group == [True, True, True]
+
+
+async def test_the_write_ahead_log_does_not_grow_for_ever_whoever_commits(tmp_path: Path) -> None:
+    async with opened_on_a_quick_disk(tmp_path / FILE) as (store, _):
+        for revision in range(21, 1_500):
+            await store.commit([step_write("e-0", revision)])
+
+        assert size_of(tmp_path / f"{FILE}-wal") < 2 * MAX_PAGES_LOGGED * PAGE_BYTES
 
 
 async def test_a_read_does_not_wait_for_a_write(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""A connection at home in one thread, and its errors in words that say what to do.
+"""A connection at home in a thread, and its errors in words that say what to do.
 
-Rule: the connection is made, used and closed in that thread alone.
+Rule: the connection is used by one call at a time: in its thread, or where it is asked, while nothing is to be done in its thread.
 """
 
 from __future__ import annotations
@@ -44,9 +44,11 @@ class Resident(Generic[T]):
         self._jobs: SimpleQueue[Callable[[], None] | None] | None = None
         self._connection: sqlite3.Connection | None = None
         self._worker: T | None = None
+        self._under_way = 0
+        """Jobs that its thread was given, and of which we have not heard that they are done."""
 
     async def open(self) -> None:
-        self._jobs = SimpleQueue()
+        self._jobs, self._under_way = SimpleQueue(), 0
         # A daemon, so that a process that forgets to close its store can end. What is committed is safe either way.
         Thread(target=_work_through, args=(self._jobs,), name=f"everstep {self._path.name}", daemon=True).start()
         await self._in_thread(self._move_in)
@@ -69,11 +71,23 @@ class Resident(Generic[T]):
             self._connection.close()
 
     async def call(self, ask: Callable[[T], R]) -> R:
-        def asked() -> R:
-            assert self._worker is not None
-            return ask(self._worker)
+        return await self._in_thread(partial(self._ask, ask))
 
-        return await self._in_thread(asked)
+    @property
+    def is_idle(self) -> bool:
+        return self._worker is not None and not self._under_way
+
+    def here(self, ask: Callable[[T], R]) -> R:
+        """The same as `call`, on the caller's own thread. The resident must be idle."""
+        assert self.is_idle
+        try:
+            return self._ask(ask)
+        except sqlite3.Error as error:
+            raise explained(self._path, error) from error
+
+    def _ask(self, ask: Callable[[T], R]) -> R:
+        assert self._worker is not None
+        return ask(self._worker)
 
     async def _in_thread(self, function: Callable[[], R]) -> R:
         if self._jobs is None:
@@ -83,32 +97,35 @@ class Resident(Generic[T]):
 
         def job() -> None:
             try:
-                report = partial(_give, answer, function())
+                report = partial(self._give, answer, function())
             except BaseException as error:  # it is the caller's
-                report = partial(_fail, answer, error)
+                report = partial(self._fail, answer, error)
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(report)
 
+        self._under_way += 1
         self._jobs.put(job)
         try:
             return await answer
         except sqlite3.Error as error:
             raise explained(self._path, error) from error
 
+    # These run on the loop, also if nobody waits for the answer any more.
+
+    def _give(self, answer: asyncio.Future[R], value: R) -> None:
+        self._under_way -= 1
+        if not answer.done():
+            answer.set_result(value)
+
+    def _fail(self, answer: asyncio.Future[R], error: BaseException) -> None:
+        self._under_way -= 1
+        if not answer.done():
+            answer.set_exception(error)
+
 
 def _work_through(jobs: SimpleQueue[Callable[[], None] | None]) -> None:
     while (job := jobs.get()) is not None:
         job()
-
-
-def _give(answer: asyncio.Future[R], value: R) -> None:
-    if not answer.done():
-        answer.set_result(value)
-
-
-def _fail(answer: asyncio.Future[R], error: BaseException) -> None:
-    if not answer.done():
-        answer.set_exception(error)
 
 
 def explained(path: Path, error: sqlite3.Error) -> StoreError:

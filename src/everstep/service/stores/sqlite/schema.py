@@ -40,6 +40,7 @@ def connect_for_writing(path: Path, synchronous: Synchronous) -> sqlite3.Connect
         migrate(path, connection)
         # FULL: an acknowledged commit survives a power cut. NORMAL: it survives a crash of the process, not of the machine.
         connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # the writer says when (writer.py)
     except BaseException:
         connection.close()
         raise
@@ -53,8 +54,9 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # isolation_level=None: transactions begin and end where we say so, on every Python version.
-    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    # isolation_level=None: transactions begin and end where we say so, on every Python version. Who uses it sees to it that nobody else
+    # does at the same time (resident.py).
+    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
 
 
 def migrate(path: Path, connection: sqlite3.Connection, scripts: Sequence[str] | None = None) -> None:

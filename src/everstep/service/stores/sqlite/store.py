@@ -1,10 +1,14 @@
-"""The SQLite store as the service sees it: one file, owned by one service, written in one thread and read in another."""
+"""The SQLite store as the service sees it: one file, owned by one service, written in one thread and read in another.
+
+Small commits are made on the loop's own thread while the disk is quick. See ADR 17.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
+from typing import Final
 
 from everstep.service.machine.model import Event, Execution, Record
 from everstep.service.machine.waiting import Waiting
@@ -17,6 +21,11 @@ from everstep.service.stores.sqlite.reader import Reader
 from everstep.service.stores.sqlite.resident import Resident
 from everstep.service.stores.sqlite.schema import Synchronous, connect_for_reading, connect_for_writing
 from everstep.service.stores.sqlite.writer import Writer
+
+
+MOST_HERE: Final = 2
+"""Writes that are committed on the loop's own thread: one, or a start with its first invocation. While more are there, other work is, too,
+that goes on during the wait for the disk."""
 
 
 class SqliteStore:
@@ -50,7 +59,12 @@ class SqliteStore:
         return inspecting(self._path)
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[bool]:
-        return await self._writer.call(lambda writer: writer.commit(writes))
+        taken: Sequence[bool] | None = None
+        if len(writes) <= MOST_HERE and self._writer.is_idle:
+            taken = self._writer.here(lambda writer: writer.commit_briefly(writes))
+        if taken is None:
+            taken = await self._writer.call(lambda writer: writer.commit(writes))
+        return taken
 
     async def delete(self, execution_ids: Sequence[str]) -> None:
         await self._writer.call(lambda writer: writer.delete(execution_ids))

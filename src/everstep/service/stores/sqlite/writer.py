@@ -10,32 +10,49 @@ remembered here instead of read. Measured: 50 writes beside a busy thread took 1
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from everstep.service.machine.model import Execution, Notice
 from everstep.service.machine.upkeep import needs_recovery
 from everstep.service.stores.api import Write
 from everstep.service.stores.rows import encode_event, encode_execution, encode_record
-from everstep.service.stores.sqlite.schema import transaction
+from everstep.service.stores.sqlite.pace import Pace
+from everstep.service.stores.sqlite.schema import BUSY_TIMEOUT_S, transaction
 
+FEW: Final = 4
+"""Writes in a commit that says how quick the disk is. In a larger one the time goes into the rows."""
+MAX_PAGES_LOGGED: Final = 1_000
+"""How long the write-ahead log becomes, estimated in pages. Source: SQLite's own default."""
 ROWS_PER_STATEMENT: Final = (64, 16, 4, 1)
 HEADS_KEPT: Final = 10_000
+PAGE_BYTES: Final = 4_096
 
 Values: TypeAlias = tuple[str | int | bytes | None, ...]
 
 
+class Place(NamedTuple):
+    """Of an execution's row, the columns that change and have an index. A statement that names them writes the indexes, too."""
+
+    status: str
+    due_at: int | None
+    needs_recovery: bool
+
+
 class Head(NamedTuple):
-    """What a write is checked against: the execution's row number and revision."""
+    """What a write is checked against, and what the execution's row has: its number, revision and place."""
 
     number: int
     revision: int
+    place: Place
 
 
 class EncodedWrite(NamedTuple):
     execution: Execution
+    place: Place
     body: bytes
     records: list[tuple[int, bytes]]
     events: list[tuple[int, bytes]]
@@ -47,12 +64,41 @@ class Writer:
         self.connection = connection
         self._heads: dict[str, Head] = {}
         self._was_full = False
+        self._pace = Pace()
+        self._is_patient = True
+        self._pages_logged = 0
+
+    def commit_briefly(self, writes: Sequence[Write]) -> list[bool] | None:
+        """Commit if that is done in a moment, as far as one can know; None: nothing was done, it is to be done where there is time."""
+        if not self._pace.is_brief or self._pages_logged > MAX_PAGES_LOGGED:
+            return None
+        self._have_patience(False)
+        try:
+            return self._commit(writes)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            self._pace.note(BUSY_TIMEOUT_S)
+            return None
 
     def commit(self, writes: Sequence[Write]) -> list[bool]:
+        self._have_patience(True)
+        if self._pages_logged > MAX_PAGES_LOGGED:
+            self._move_log("PASSIVE")
+        return self._commit(writes)
+
+    def _have_patience(self, is_patient: bool) -> None:
+        """Whether to wait for a lock of another program."""
+        if is_patient is not self._is_patient:
+            self.connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000) if is_patient else 0}")
+            self._is_patient = is_patient
+
+    def _commit(self, writes: Sequence[Write]) -> list[bool]:
+        began_at = time.perf_counter()
         encoded = [encode(write) for write in writes]
         heads: dict[str, Head] = {}
         if self._was_full:
-            self._shrink_log()
+            self._move_log("TRUNCATE")
         try:
             with transaction(self.connection):
                 taken = self._place_all(encoded, heads)
@@ -62,12 +108,18 @@ class Writer:
             raise
         self._was_full = False
         self._remember(heads)
+        if len(writes) <= FEW:
+            self._pace.note(time.perf_counter() - began_at)
         return taken
 
-    def _shrink_log(self) -> None:
-        """Move what the write-ahead log holds to where it belongs: the log holds most pages many times, and may be what fills the disk."""
+    def _move_log(self, how: Literal["PASSIVE", "TRUNCATE"]) -> None:
+        """Move what the write-ahead log holds to where it belongs, so that it is written from its beginning again.
+
+        It holds most pages many times, and may be what fills the disk. TRUNCATE: give its room back.
+        """
         with suppress(sqlite3.OperationalError):
-            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.connection.execute(f"PRAGMA wal_checkpoint({how})")
+        self._pages_logged = 0
 
     def _place_all(self, writes: Sequence[EncodedWrite], heads: dict[str, Head]) -> list[bool]:
         taken: list[bool] = []
@@ -87,31 +139,34 @@ class Writer:
             number = None if head else self._insert(write)
             if number is None:
                 return False
-            heads[execution.id] = Head(number, 1)
+            heads[execution.id] = Head(number, 1, write.place)
             return True
         if head is None or head.revision != execution.revision - 1:
             return False
-        heads[execution.id] = Head(head.number, execution.revision)
+        heads[execution.id] = Head(head.number, execution.revision, head.place)
         return True
 
     def _find(self, execution_id: str) -> Head | None:
-        row = self.connection.execute("SELECT number, revision FROM executions WHERE id = ?", (execution_id,)).fetchone()
-        return row and Head(*row)
+        row = self.connection.execute(
+            "SELECT number, revision, status, due_at, needs_recovery FROM executions WHERE id = ?", (execution_id,)
+        ).fetchone()
+        if row is None:
+            return None
+        number, revision, *place = row
+        return Head(number, revision, Place(*place))
 
     def _insert(self, write: EncodedWrite) -> int | None:
         new = write.execution
         cursor = self.connection.execute(
-            "INSERT INTO executions (id, function, name, version, status, started_at, due_at, needs_recovery, revision, body) "
+            "INSERT INTO executions (id, function, name, version, started_at, status, due_at, needs_recovery, revision, body) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (
                 new.id,
                 new.function,
                 new.name,
                 new.version,
-                new.status,
                 new.started_at,
-                new.due_at,
-                needs_recovery(new),
+                *write.place,
                 new.revision,
                 write.body,
             ),
@@ -120,28 +175,48 @@ class Writer:
 
     def _record(self, writes: Sequence[EncodedWrite], heads: dict[str, Head]) -> None:
         """Where a group holds several writes of one execution, the last of them counts: it is the newest state."""
-        executions: dict[int, Values] = {}
+        changed: dict[str, EncodedWrite] = {}
         payloads: dict[int, Values] = {}
         operations: dict[tuple[int, int], Values] = {}
         events: list[Values] = []
         notices: list[Values] = []
-        for execution, body, records, new_events, new_notices in writes:
-            number = heads[execution.id].number
+        for write in writes:
+            execution, number = write.execution, heads[write.execution.id].number
             if execution.revision > 1:
-                executions[number] = (number, execution.status, execution.due_at, needs_recovery(execution), execution.revision, body)
+                changed[execution.id] = write
             if (execution.revision == 1 and execution.input is not None) or execution.result is not None:
                 payloads[number] = (number, execution.input, execution.result)
-            operations.update(((number, order), (number, order, record)) for order, record in records)
-            events.extend((number, event_id, event) for event_id, event in new_events)
-            notices.extend((one.webhook, one.id, one.at, one.at, 0, one.body) for one in new_notices)
-        self._write(_update_executions, executions.values())
+            for order, record in write.records:
+                operations[number, order] = (number, order, record)
+            events.extend((number, event_id, event) for event_id, event in write.events)
+            notices.extend((one.webhook, one.id, one.at, one.at, 0, one.body) for one in write.notices)
+        self._update(changed, heads)
         self._write(_put_payloads, payloads.values())
         self._write(_put_operations, operations.values())
         self._write(_add_events, events)
         self._write(_add_notices, notices)
 
-    def _write(self, statement: Callable[[int], str], rows: Iterable[Values]) -> None:
+    def _update(self, changed: Mapping[str, EncodedWrite], heads: dict[str, Head]) -> None:
+        """An execution goes on in its place in the indexes, mostly: then they are left alone."""
+        stay: list[Values] = []
+        move: list[Values] = []
+        for execution_id, write in changed.items():
+            head = heads[execution_id]
+            if write.place == head.place:
+                stay.append((head.revision, write.body, head.number))
+            else:
+                move.append((head.revision, write.body, *write.place, head.number))
+                heads[execution_id] = head._replace(place=write.place)
+        self._write(_update_in_place, stay)
+        self._write(_update_elsewhere, move)
+
+    def _write(self, statement: Callable[[int], str], rows: Collection[Values]) -> None:
+        if not rows:
+            return
         remaining = list(rows)
+        self._pages_logged += (
+            len(remaining) + sum(len(value) for row in remaining for value in row if isinstance(value, bytes)) // PAGE_BYTES
+        )
         while remaining:
             size = next(size for size in ROWS_PER_STATEMENT if size <= len(remaining))
             self.connection.execute(statement(size), [value for row in remaining[:size] for value in row])
@@ -172,9 +247,11 @@ class Writer:
 
 
 def encode(write: Write) -> EncodedWrite:
+    execution = write.execution
     return EncodedWrite(
-        write.execution,
-        encode_execution(write.execution),
+        execution,
+        Place(execution.status, execution.due_at, needs_recovery(execution)),
+        encode_execution(execution),
         [(record.order, encode_record(record)) for record in write.records],
         [(event.event_id, encode_event(event)) for event in write.events],
         write.notices,
@@ -186,12 +263,23 @@ def _places(rows: int, columns: int) -> str:
     return ", ".join([row] * rows)
 
 
+def _update(columns: Sequence[str], rows: int) -> str:
+    """Values: of the columns, then the row's number."""
+    if rows == 1:
+        return f"UPDATE executions SET {', '.join(f'{column} = ?' for column in columns)} WHERE number = ?"
+    changes = ", ".join(f"{column} = new.column{place}" for place, column in enumerate(columns, 1))
+    number = len(columns) + 1
+    return f"UPDATE executions SET {changes} FROM (VALUES {_places(rows, number)}) AS new WHERE number = new.column{number}"
+
+
 @cache
-def _update_executions(rows: int) -> str:
-    return (
-        "UPDATE executions SET status = new.column2, due_at = new.column3, needs_recovery = new.column4, "
-        f"revision = new.column5, body = new.column6 FROM (VALUES {_places(rows, 6)}) AS new WHERE number = new.column1"
-    )
+def _update_in_place(rows: int) -> str:
+    return _update(("revision", "body"), rows)
+
+
+@cache
+def _update_elsewhere(rows: int) -> str:
+    return _update(("revision", "body", *Place._fields), rows)
 
 
 @cache
