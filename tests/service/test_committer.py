@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from tests.service.stores.rows import execution, step_write
 
-from everstep.service.committer import MAX_GROUP, Committer
+from everstep.service.committer import MANY_AT_ONCE, MAX_GROUP, Committer
 from everstep.service.stores.api import StoreError, Write
 from everstep.service.stores.memory import MemoryStore
 
@@ -37,8 +37,8 @@ async def settle() -> None:
 
 
 @asynccontextmanager
-async def committing(store: SlowDisk) -> AsyncGenerator[Committer]:
-    committer = Committer(store)
+async def committing(store: SlowDisk, *, is_elsewhere: bool = False) -> AsyncGenerator[Committer]:
+    committer = Committer(store, is_elsewhere=is_elsewhere)
     async with asyncio.TaskGroup() as group:
         group.create_task(committer.run())
         await settle()
@@ -74,6 +74,17 @@ async def test_what_arrives_during_a_commit_goes_together_in_the_next_and_in_ord
 
     assert store.groups == [[("a", 1)], [("a", 2), ("b", 1), ("a", 3), ("b", 5)]]
     assert taken == [True, True, True, False]
+
+
+async def test_executions_in_step_are_parted_where_a_commit_is_another_processs_work() -> None:
+    store = SlowDisk()
+    async with committing(store, is_elsewhere=True) as committer:
+        waiters = [committer.hand_over(step_write(str(number), 1)) for number in range(MANY_AT_ONCE)]
+        store.turns.release()
+        store.turns.release()
+        assert all(await asyncio.gather(*waiters))
+
+    assert [len(group) for group in store.groups] == [MANY_AT_ONCE // 2, MANY_AT_ONCE // 2]
 
 
 async def test_what_rests_on_a_write_that_was_not_taken_is_refused_whatever_its_revision() -> None:

@@ -140,7 +140,7 @@ async def _durable(
     if not is_sync:
         return Answer(status=202, headers=headers)
     said = f"The server is stopping; the execution goes on when it is back: {execution.arn}"
-    ended = await backend.until_closing(backend.engine.ended(execution.id), said)
+    ended = await backend.until_closing(backend.engine.ended(execution.id, arn=execution.arn), said)
     if call.headers.get("x-amz-log-type") == "Tail":
         headers["x-amz-log-result"] = b64encode(b"").decode()
     return _outcome(ended, headers)

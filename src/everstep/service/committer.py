@@ -18,6 +18,9 @@ from everstep.service.stores.api import Store, StoreError, Write
 MAX_GROUP: Final = 1_000
 """Writes per commit, so that the first of a very long queue need not wait for the last."""
 
+MANY_AT_ONCE: Final = 32
+"""Writes that arrived in one turn of the loop: executions that go on in step with each other, as they were woken by one commit."""
+
 
 class Handed:
     """A write that was handed over. Awaited, it says whether the write was taken, or raises what kept it from being recorded.
@@ -75,10 +78,13 @@ class Handed:
 
 
 class Committer:
-    """Hands writes to `store` in groups. `run` must be running; it returns after `close`, when nothing is left to write."""
+    """Hands writes to `store` in groups. `run` must be running; it returns after `close`, when nothing is left to write.
 
-    def __init__(self, store: Store, meter: Meter | None = None) -> None:
-        self._store, self._meter = store, meter
+    is_elsewhere: a commit is mostly the work of another process, so that ours can go on meanwhile.
+    """
+
+    def __init__(self, store: Store, meter: Meter | None = None, *, is_elsewhere: bool = False) -> None:
+        self._store, self._meter, self._is_elsewhere = store, meter, is_elsewhere
         self._queue: deque[Handed] = deque()
         self._arrived = asyncio.Event()
         self._is_followed = False
@@ -104,15 +110,21 @@ class Committer:
         self._arrived.set()
 
     async def run(self) -> None:
+        was_idle = False
         while self._queue or not self._is_closed:
             if not self._queue:
                 self._arrived.clear()
                 await self._arrived.wait()
+                was_idle = True
                 continue
             if self._is_followed:
                 self._is_followed = False
                 await asyncio.sleep(0)
-            group = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_GROUP))]
+            size = len(self._queue)
+            if self._is_elsewhere and was_idle and size >= MANY_AT_ONCE:
+                size //= 2  # from then on, one half's work is done while the other half is committed
+            was_idle = False
+            group = [self._queue.popleft() for _ in range(min(size, MAX_GROUP))]
             try:
                 await self._commit(group)
             except asyncio.CancelledError:

@@ -314,9 +314,8 @@ class Service:
         return entry
 
     async def _ended(self, arn: str) -> Execution:
-        await self._read(arn)
         try:
-            return await self._entered().ended(execution_id(arn))
+            return await self._entered().ended(execution_id(arn), arn=arn)
         except Rejected as rejected:
             raise refusal(rejected) from None
 

@@ -69,8 +69,8 @@ class Engine:
         self._meter = meter
         self._new_id, self._new_secret = new_id, new_secret
         self.store, self._functions, self.clock = store, functions, clock
-        self._committer = Committer(store, meter)
         self._shared = store if isinstance(store, SharedStore) else None
+        self._committer = Committer(store, meter, is_elsewhere=self._shared is not None)
         self._deliveries = Deliveries(store.outbox, clock, webhooks, meter) if webhooks else None
         watches = [webhook.watch for webhook in webhooks]
         self.executions = Executions(store, self._committer, clock, self._on_durable, self._on_doubt, shared=self._shared, watches=watches)
@@ -190,13 +190,15 @@ class Engine:
         existing = None if name is None else await self.store.find(source.execution.function, name)
         raise ExecutionAlreadyStarted(existing.arn if existing is not None else execution_id)
 
-    async def ended(self, execution_id: str) -> Execution:
-        """The execution, once it has closed. Raises UnknownExecution."""
+    async def ended(self, execution_id: str, *, arn: str) -> Execution:
+        """The execution, once it has closed. Raises UnknownExecution, also if it has another ARN."""
         waiting = self._waiting.setdefault(execution_id, set())
         ended: asyncio.Future[Execution] = asyncio.get_running_loop().create_future()
         waiting.add(ended)
         try:
             execution = await self.executions.heard(execution_id)
+            if execution.arn != arn:
+                raise UnknownExecution
             return execution if execution.ended_at is not None else await ended
         finally:
             waiting.discard(ended)

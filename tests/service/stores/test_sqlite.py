@@ -250,12 +250,12 @@ async def test_another_programs_transaction_is_waited_for(tmp_path: Path) -> Non
 async def opened_on_a_quick_disk(path: Path) -> AsyncGenerator[tuple[SqliteStore, set[int]]]:
     """A store that has seen brief commits, and the threads in which statements ran since. Execution e-0 is at revision 20."""
     async with opened(path) as store:
-        pace = await store._writer.call(lambda writer: writer._pace)
+        pace = await store.writer.call(lambda writer: writer.pace)
         for revision in range(1, 21):
             await store.commit([step_write("e-0", revision)])
             pace.note(0.0)  # whatever this machine's disk is like
         threads = set[int]()
-        await store._writer.call(lambda writer: writer.connection.set_trace_callback(lambda _: threads.add(threading.get_ident())))
+        await store.writer.call(lambda writer: writer.connection.set_trace_callback(lambda _: threads.add(threading.get_ident())))
         for _ in range(PROOF):
             pace.note(0.0)
         yield store, threads
@@ -278,7 +278,7 @@ async def test_a_larger_group_is_committed_while_the_loop_goes_on(tmp_path: Path
 
 async def test_a_commit_that_took_long_makes_the_next_ones_leave_the_loop_alone(tmp_path: Path) -> None:
     async with opened_on_a_quick_disk(tmp_path / FILE) as (store, threads):
-        await store._writer.call(lambda writer: writer._pace.note(BRIEF_S))
+        await store.writer.call(lambda writer: writer.pace.note(BRIEF_S))
         await store.commit([step_write("e-0", 21)])
 
         assert threading.get_ident() not in threads

@@ -8,14 +8,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from typing import Final
 
 import psycopg
-from psycopg import AsyncConnection, errors
+from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier, Literal
 from psycopg.types.numeric import Int8BinaryDumper
 
 from everstep.errors import UsageError
 from everstep.service.stores.api import StoreError
-from everstep.service.stores.postgres.lines import Connection, Lines
+from everstep.service.stores.postgres.lines import Lines
+from everstep.service.stores.postgres.prepared import PreparedConnection
 from everstep.service.stores.postgres.schema import migrate
 
 PATIENCE_S: Final = 10
@@ -75,12 +76,12 @@ class Connections:
         self.place = f"PostgreSQL {options.get('dbname') or ''} at {options.get('host') or 'localhost'}"
         self._open: tuple[Lines, Lines, Lines] | None = None
 
-    async def connect(self) -> Connection:
+    async def connect(self) -> PreparedConnection:
         """A connection for nobody else, as the server's defaults have it."""
-        return await AsyncConnection.connect(self._url, autocommit=True)
+        return await PreparedConnection.connect(self._url, autocommit=True)
 
     def _lines(self, settings: Mapping[str, str], count: int) -> Lines:
-        async def connect() -> Connection:
+        async def connect() -> PreparedConnection:
             connection = await self.connect()
             try:
                 connection.adapters.register_dumper(int, Int8BinaryDumper)  # one type, whatever the value: one prepared statement
@@ -106,19 +107,19 @@ class Connections:
         for each in lines:
             each.close()
 
-    def writing(self) -> AbstractAsyncContextManager[Connection]:
+    def writing(self) -> AbstractAsyncContextManager[PreparedConnection]:
         """A connection that writes executions. Raises StoreError, as the others do."""
         return self._one(0)
 
-    def reading(self) -> AbstractAsyncContextManager[Connection]:
+    def reading(self) -> AbstractAsyncContextManager[PreparedConnection]:
         return self._one(1)
 
-    def sharing(self) -> AbstractAsyncContextManager[Connection]:
+    def sharing(self) -> AbstractAsyncContextManager[PreparedConnection]:
         """A connection for claims and leases."""
         return self._one(2)
 
     @asynccontextmanager
-    async def _one(self, place: int) -> AsyncGenerator[Connection]:
+    async def _one(self, place: int) -> AsyncGenerator[PreparedConnection]:
         with explained(self.place):
             if self._open is None:
                 raise StoreError(f"{self.place} is not open", is_retryable=False)

@@ -18,7 +18,7 @@ from psycopg.sql import SQL, Identifier
 from everstep.service.stores.api import StoreError
 from everstep.service.stores.inspection import EventRow, StoredExecution
 from everstep.service.stores.postgres.connections import Connections, explained
-from everstep.service.stores.postgres.lines import Connection
+from everstep.service.stores.postgres.prepared import PreparedConnection
 from everstep.service.stores.postgres.schema import check_version, migrations
 
 PAGE: Final = 100
@@ -47,7 +47,7 @@ async def inspecting(connections: Connections) -> AsyncGenerator[PostgresInspect
 
 
 class PostgresInspection:
-    def __init__(self, place: str, schema: int, connection: Connection) -> None:
+    def __init__(self, place: str, schema: int, connection: PreparedConnection) -> None:
         self.place, self.schema, self._connection = place, schema, connection
 
     async def damage(self) -> Sequence[str]:

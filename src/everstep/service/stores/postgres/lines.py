@@ -12,33 +12,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeAlias
 
-import psycopg
-from psycopg import AsyncConnection
 from psycopg.pq import PipelineStatus, TransactionStatus
-from psycopg.rows import TupleRow
 
-Connection: TypeAlias = AsyncConnection[TupleRow]
+from everstep.service.stores.postgres.prepared import PreparedConnection
 
 
 class Lines:
     """Up to `count` connections at a time; who wants another one waits."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]], count: int) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[PreparedConnection]], count: int) -> None:
         self._connect = connect
-        self._free: asyncio.LifoQueue[Connection | None] = asyncio.LifoQueue()  # the one used last is used next, None: not made yet
-        self._all: set[Connection] = set()
+        self._free: asyncio.LifoQueue[PreparedConnection | None] = asyncio.LifoQueue()  # the one used last is used next, None: not made yet
+        self._all: set[PreparedConnection] = set()
         self._is_closed = False
         for _ in range(count):
             self._free.put_nowait(None)
 
     @asynccontextmanager
-    async def one(self) -> AsyncGenerator[Connection]:
+    async def one(self) -> AsyncGenerator[PreparedConnection]:
         """A connection that no one else uses meanwhile. Raises psycopg's errors."""
         connection = await self._free.get()
         try:
-            if connection is not None and not _is_alive(connection):
+            if connection is not None and not connection.is_alive():
                 self._drop(connection)
                 connection = None
             if connection is None:
@@ -51,9 +47,9 @@ class Lines:
                 connection = None
             self._free.put_nowait(connection)
 
-    def _drop(self, connection: Connection) -> None:
+    def _drop(self, connection: PreparedConnection) -> None:
         self._all.discard(connection)
-        connection.pgconn.finish()
+        connection.drop()
 
     def close(self) -> None:
         """Whoever still uses a connection finds it closed."""
@@ -62,17 +58,7 @@ class Lines:
             self._drop(connection)
 
 
-def _is_alive(connection: Connection) -> bool:
-    """Whether the server has not closed the connection. It is not asked: that would take a round trip."""
-    try:
-        for _ in range(2):  # its farewell, then the end
-            connection.pgconn.consume_input()
-    except psycopg.OperationalError:
-        return False
-    return not connection.closed
-
-
-def _is_idle(connection: Connection) -> bool:
+def _is_idle(connection: PreparedConnection) -> bool:
     """Whether the connection is ready for the next user, not in the middle of something that was cancelled."""
     status = connection.pgconn.transaction_status, connection.pgconn.pipeline_status
     return not connection.closed and status == (TransactionStatus.IDLE, PipelineStatus.OFF)

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Final, NamedTuple, TypeAlias
 
 from everstep.service.stores.postgres.chains import NEVER
+from everstep.service.stores.postgres.prepared import Template
 
 
 class Shape(NamedTuple):
@@ -70,7 +71,7 @@ written AS (
     UPDATE executions e SET
         revision = found.revision, status = found.status, body = found.body,
         due_at = NULLIF(found.due_at, {never}), owed_at = NULLIF(found.owed_at, {never}), needs_recovery = found.needs_recovery,
-        owner = CASE WHEN found.needs_owner THEN CASE WHEN found.is_claim THEN %(me)b ELSE COALESCE(e.owner, %(me)b) END END
+        owner = CASE WHEN found.needs_owner THEN CASE WHEN found.is_claim THEN %(me)b::text ELSE COALESCE(e.owner, %(me)b::text) END END
     FROM found WHERE e.number = found.number
     RETURNING e.id, e.owner, found.owner_before, found.status_before, e.status
 )"""
@@ -81,7 +82,7 @@ written AS (
         number, id, function, name, version, status, started_at, due_at, owed_at, needs_recovery, revision, owner, body
     )
     SELECT number, id, function, name, version, status, started_at, NULLIF(due_at, {never}), NULLIF(owed_at, {never}),
-        needs_recovery, revision, CASE WHEN needs_owner THEN %(me)b END, body
+        needs_recovery, revision, CASE WHEN needs_owner THEN %(me)b::text END, body
     FROM new ORDER BY function, name, number
     ON CONFLICT DO NOTHING
     RETURNING number, id, owner, NULL AS owner_before, 'RUNNING' AS status_before, status
@@ -109,23 +110,23 @@ owed AS (
 THEN: Final = """,
 happened AS (INSERT INTO events SELECT number, last_id, first_id, count, bodies FROM found WHERE count > 0)
 SELECT id, owner, CASE
-    WHEN owner_before <> %(me)b THEN pg_notify(%(prefix)b || owner_before, id)::text
-    WHEN %(tell_ends)b AND status_before IN ('RUNNING', 'PAUSING', 'PAUSED')
+    WHEN owner_before <> %(me)b::text THEN pg_notify(%(prefix)b::text || owner_before, id)::text
+    WHEN %(tell_ends)b::boolean AND status_before IN ('RUNNING', 'PAUSING', 'PAUSED')
         AND status NOT IN ('RUNNING', 'PAUSING', 'PAUSED')
-    THEN pg_notify(%(prefix)b, 'ended ' || id)::text
+    THEN pg_notify(%(prefix)b::text, 'ended ' || id)::text
 END
 FROM written"""
 
-DELETE: Final = b"""
-WITH found AS MATERIALIZED (SELECT number FROM executions WHERE id = %(id)b FOR UPDATE),
+DELETE: Final = Template("""
+WITH found AS MATERIALIZED (SELECT number FROM executions WHERE id = %(id)b::text FOR UPDATE),
 paid AS (DELETE FROM payloads USING found WHERE execution = found.number),
 recorded AS (DELETE FROM operations USING found WHERE execution = found.number),
 happened AS (DELETE FROM events USING found WHERE execution = found.number)
-DELETE FROM executions USING found WHERE executions.number = found.number"""
+DELETE FROM executions USING found WHERE executions.number = found.number""")
 
 
 @cache
-def statement(shape: Shape) -> bytes:
+def statement(shape: Shape) -> Template:
     """Its parameters are called by part, row and column: n0_2, or n2 for a column as an array.
 
     The parts: n: executions, r: records, p: payloads, o: what webhooks are owed.
@@ -139,7 +140,7 @@ def statement(shape: Shape) -> bytes:
         text += WITH_PAYLOADS.format(payloads=_elements("p", PAYLOADS, "payloads", shape.is_alone, shape.payloads))
     if shape.has_notices:
         text += WITH_NOTICES
-    return (text + THEN).encode()
+    return Template(text + THEN)
 
 
 def _rows(part: str, columns: Columns, rows: int) -> str:

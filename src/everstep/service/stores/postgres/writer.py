@@ -8,7 +8,7 @@ parameters; a larger group brings each column as an array. Measured, a write bei
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from itertools import chain as joining
 from typing import Final, NamedTuple
@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from everstep.service.stores.api import Write
 from everstep.service.stores.postgres.chains import Chain, halves, rounds
 from everstep.service.stores.postgres.connections import Connections
+from everstep.service.stores.postgres.prepared import Row, Statement
 from everstep.service.stores.postgres.statements import DELETE, Shape, statement
 
 FEW: Final = 4
@@ -27,11 +28,6 @@ class Answer(NamedTuple):
 
     id: str
     owner: str | None
-
-
-class Statement(NamedTuple):
-    text: bytes
-    values: Mapping[str, object]
 
 
 class Writer:
@@ -51,31 +47,24 @@ class Writer:
             results = await self._run([statement for _, statement in statements])
             for (chains, _), rows in zip(statements, results, strict=True):
                 by_id = {chain.last.id: chain for chain in chains}
-                for execution_id, owner, *_ in rows:
-                    answers.append(Answer(execution_id, owner))
-                    for place in by_id[execution_id].places:
+                for identity, owner, *_ in rows:
+                    assert identity is not None
+                    answer = Answer(identity.decode(), None if owner is None else owner.decode())
+                    answers.append(answer)
+                    for place in by_id[answer.id].places:
                         taken[place] = True
         return taken, answers
 
-    async def _run(self, statements: Sequence[Statement]) -> list[list[tuple[str, str | None, object]]]:
+    async def _run(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """As one transaction."""
         async with self._connections.writing() as connection:
-            if len(statements) == 1:
-                cursor = connection.cursor(binary=True)
-                await cursor.execute(*statements[0], prepare=True)
-                return [await cursor.fetchall()]
-            # What a pipeline sends is one transaction, without BEGIN and COMMIT: it ends with the pipeline.
-            async with connection.pipeline():
-                cursors = [connection.cursor(binary=True) for _ in statements]
-                for cursor, statement in zip(cursors, statements, strict=True):
-                    await cursor.execute(*statement, prepare=True)
-            return [await cursor.fetchall() for cursor in cursors]
+            return await connection.run(statements)
 
     async def delete(self, execution_ids: Sequence[str]) -> None:
         """One at a time, so that nobody who waits for one of them is waited for because of another."""
         async with self._connections.writing() as connection:
             for execution_id in execution_ids:
-                await connection.execute(DELETE, {"id": execution_id})
+                await connection.run([DELETE.of({"id": execution_id})])
 
     def _statement(self, chains: Sequence[Chain], *, tell_ends: bool) -> Statement:
         records = [list(chain.records.items()) for chain in chains]
@@ -101,7 +90,7 @@ class Writer:
             rows = [(*row, *ranges) for row, *ranges in zip(rows, *_ranges(records), *_ranges(payloads), strict=True)]
             for part, elements in (("n", rows), ("r", all_records), ("p", all_payloads)):
                 values.update((f"{part}{column}", list(column_values)) for column, column_values in enumerate(zip(*elements, strict=True)))
-        return Statement(statement(shape), values)
+        return statement(shape).of(values)
 
 
 def _ranges(parts: Sequence[Sequence[object]]) -> tuple[list[int], list[int]]:

@@ -22,7 +22,6 @@ from everstep.service.stores.sqlite.resident import Resident
 from everstep.service.stores.sqlite.schema import Synchronous, connect_for_reading, connect_for_writing
 from everstep.service.stores.sqlite.writer import Writer
 
-
 MOST_HERE: Final = 2
 """Writes that are committed on the loop's own thread: one, or a start with its first invocation. While more are there, other work is, too,
 that goes on during the wait for the disk."""
@@ -37,17 +36,17 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, synchronous: Synchronous = "FULL") -> None:
         self._path, self._ownership = path, Ownership(path)
-        self._writer = Resident(path, lambda: connect_for_writing(path, synchronous), Writer)
+        self.writer = Resident(path, lambda: connect_for_writing(path, synchronous), Writer)
         self._reader = Resident(path, lambda: connect_for_reading(path), Reader)
-        self.outbox = SqliteOutbox(self._writer, self._reader)
+        self.outbox = SqliteOutbox(self.writer, self._reader)
         self._closing = AsyncExitStack()
 
     async def open(self) -> None:
         async with AsyncExitStack() as opened:
             self._ownership.acquire()
             opened.callback(self._ownership.release)
-            opened.push_async_callback(self._writer.close)
-            await self._writer.open()
+            opened.push_async_callback(self.writer.close)
+            await self.writer.open()
             opened.push_async_callback(self._reader.close)
             await self._reader.open()
             self._closing = opened.pop_all()
@@ -60,14 +59,14 @@ class SqliteStore:
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[bool]:
         taken: Sequence[bool] | None = None
-        if len(writes) <= MOST_HERE and self._writer.is_idle:
-            taken = self._writer.here(lambda writer: writer.commit_briefly(writes))
+        if len(writes) <= MOST_HERE and self.writer.is_idle:
+            taken = self.writer.here(lambda writer: writer.commit_briefly(writes))
         if taken is None:
-            taken = await self._writer.call(lambda writer: writer.commit(writes))
+            taken = await self.writer.call(lambda writer: writer.commit(writes))
         return taken
 
     async def delete(self, execution_ids: Sequence[str]) -> None:
-        await self._writer.call(lambda writer: writer.delete(execution_ids))
+        await self.writer.call(lambda writer: writer.delete(execution_ids))
 
     async def load(self, execution_id: str) -> Snapshot | None:
         return await self._reader.call(lambda reader: reader.load(execution_id))

@@ -64,13 +64,13 @@ class Writer:
         self.connection = connection
         self._heads: dict[str, Head] = {}
         self._was_full = False
-        self._pace = Pace()
+        self.pace = Pace()
         self._is_patient = True
         self._pages_logged = 0
 
     def commit_briefly(self, writes: Sequence[Write]) -> list[bool] | None:
         """Commit if that is done in a moment, as far as one can know; None: nothing was done, it is to be done where there is time."""
-        if not self._pace.is_brief or self._pages_logged > MAX_PAGES_LOGGED:
+        if not self.pace.is_brief or self._pages_logged > MAX_PAGES_LOGGED:
             return None
         self._have_patience(False)
         try:
@@ -78,7 +78,7 @@ class Writer:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
-            self._pace.note(BUSY_TIMEOUT_S)
+            self.pace.note(BUSY_TIMEOUT_S)
             return None
 
     def commit(self, writes: Sequence[Write]) -> list[bool]:
@@ -109,7 +109,7 @@ class Writer:
         self._was_full = False
         self._remember(heads)
         if len(writes) <= FEW:
-            self._pace.note(time.perf_counter() - began_at)
+            self.pace.note(time.perf_counter() - began_at)
         return taken
 
     def _move_log(self, how: Literal["PASSIVE", "TRUNCATE"]) -> None:
