@@ -25,6 +25,7 @@ from everstep.protocol.ids import execution_id
 from everstep.service.embedded import Service
 from everstep.service.started import StartedExecution
 from everstep.service.stores.postgres import PostgresStore
+from everstep.service.stores.postgres.processes import this_process
 from everstep.service.stores.urls import store_at
 
 T = TypeVar("T")
@@ -415,7 +416,24 @@ def process_of(program: str, url: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", program, url], stdout=subprocess.PIPE, env=environment, text=True)
 
 
-async def test_the_work_of_a_killed_process_is_taken_over_when_its_lease_ends(postgres: Server) -> None:
+@pytest.mark.skipif(this_process() is None, reason="this system does not show its processes")
+async def test_a_process_that_is_killed_on_this_machine_is_not_waited_for(postgres: Server) -> None:
+    async def gate(run: Run) -> object:
+        return await run.step("before", lambda: "done again")
+
+    url, handler = postgres.new_schema(lease_s=600), fake(gate)
+    with process_of(MORTAL, url) as process:
+        assert process.stdout is not None
+        arns = [(await asyncio.to_thread(process.stdout.readline)).strip() for _ in range(3)]
+        process.kill()
+    async with Service(url) as service:
+        service.register(handler)
+        results = [await asyncio.wait_for(service.execution(handler, arn).result(), 10) for arn in arns]
+
+    assert results == ["from the dead"] * 3
+
+
+async def test_the_work_of_a_killed_process_is_taken_over_at_the_latest_when_its_lease_ends(postgres: Server) -> None:
     async def gate(run: Run) -> object:
         return await run.step("before", lambda: "done again")
 

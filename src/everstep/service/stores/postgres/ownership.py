@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 from everstep.service.stores.postgres.chains import NEVER
 from everstep.service.stores.postgres.connections import Connections
 from everstep.service.stores.postgres.news import MEMBERS_CHANGED, WORK_LEFT
+from everstep.service.stores.postgres.processes import is_gone, this_process
 
 IS_OPEN: Final = "status IN ('RUNNING', 'PAUSING', 'PAUSED')"
 IS_DEAD: Final = "NOT EXISTS (SELECT FROM instances i WHERE i.id = owner AND i.lease_until > now())"
@@ -36,7 +37,7 @@ UPDATE executions e SET owner = %(me)b FROM found WHERE e.number = found.number 
 RENEW: Final = """
 WITH others AS (SELECT count(*) AS count FROM instances WHERE id <> %(me)b AND lease_until > now()),
 before AS (SELECT lease_until > now() AS was_alive FROM instances WHERE id = %(me)b)
-INSERT INTO instances VALUES (%(me)b, now() + make_interval(secs => %(lease_s)b))
+INSERT INTO instances (id, lease_until, process) VALUES (%(me)b, now() + make_interval(secs => %(lease_s)b), NULLIF(%(process)b::text, ''))
 ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until
 RETURNING (SELECT was_alive FROM before), (SELECT count FROM others)"""
 
@@ -46,10 +47,11 @@ class Ownership:
 
     def __init__(self, connections: Connections, me: str, prefix: str, lease_s: float) -> None:
         self._connections, self._me, self._prefix, self._lease_s = connections, me, prefix, lease_s
+        self._process = this_process() or ""
 
     async def renew(self) -> tuple[bool, int]:
         """Whether the lease was still running, and how many other instances there are."""
-        [(was_alive, others)] = await self._rows(RENEW, me=self._me, lease_s=float(self._lease_s))
+        [(was_alive, others)] = await self._rows(RENEW, me=self._me, lease_s=float(self._lease_s), process=self._process)
         return bool(was_alive), others
 
     async def join(self) -> int:
@@ -69,8 +71,16 @@ class Ownership:
         return [execution_id for *_, execution_id in sorted(rows)]
 
     async def take_over(self, functions: Collection[str], *, limit: int) -> Sequence[str]:
+        await self._bury()
         rows = await self._rows(TAKE_OVER, me=self._me, functions=list(functions), limit=limit)
         return [execution_id for *_, execution_id in sorted(rows)]
+
+    async def _bury(self) -> None:
+        """End the leases of instances of this machine whose processes are gone, without waiting for them."""
+        others = await self._rows("SELECT id, process FROM instances WHERE id <> %(me)b AND process IS NOT NULL", me=self._me)
+        if gone := [instance for instance, process in others if is_gone(process)]:
+            await self._rows("DELETE FROM instances WHERE id = ANY(%(gone)b::text[])", gone=gone)
+            await self._tell_all(MEMBERS_CHANGED)
 
     async def give_back(self, execution_ids: Collection[str]) -> None:
         # Locked in the order in which commits lock. What has begun since we decided so stays ours: without an owner, nobody would
