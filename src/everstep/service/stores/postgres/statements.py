@@ -59,19 +59,26 @@ RECORDS: Final[Columns] = (("ord", "bigint"), ("body", "bytea"))
 PAYLOADS: Final[Columns] = (("is_result", "boolean"), ("body", "bytea"))
 
 # Locked by id, in the version that other transactions left; a row that has moved on is passed over.
-# An owner stays while there is work, except that whoever begins an invocation is its owner.
-UPDATE: Final = """
+FIND: Final = """
 WITH new AS MATERIALIZED (SELECT * FROM {new}),
 found AS MATERIALIZED (
     SELECT e.number, e.owner AS owner_before, e.status AS status_before, new.*
     FROM new JOIN executions e ON e.id = new.id AND e.revision = new.expected
     ORDER BY e.id FOR UPDATE OF e
-),
+)"""
+# Alone, what is written are the statement's own parameters: that spares the server 50 µs of 140.
+FIND_ONE: Final = """
+WITH found AS MATERIALIZED (
+    SELECT number, id, owner AS owner_before, status AS status_before FROM executions
+    WHERE id = {id} AND revision = {expected} FOR UPDATE
+)"""
+# An owner stays while there is work, except that whoever begins an invocation is its owner.
+UPDATE: Final = """,
 written AS (
     UPDATE executions e SET
-        revision = found.revision, status = found.status, body = found.body,
-        due_at = NULLIF(found.due_at, {never}), owed_at = NULLIF(found.owed_at, {never}), needs_recovery = found.needs_recovery,
-        owner = CASE WHEN found.needs_owner THEN CASE WHEN found.is_claim THEN %(me)b::text ELSE COALESCE(e.owner, %(me)b::text) END END
+        revision = {revision}, status = {status}, body = {body},
+        due_at = NULLIF({due_at}, {never}), owed_at = NULLIF({owed_at}, {never}), needs_recovery = {needs_recovery},
+        owner = CASE WHEN {needs_owner} THEN CASE WHEN {is_claim} THEN %(me)b::text ELSE COALESCE(e.owner, %(me)b::text) END END
     FROM found WHERE e.number = found.number
     RETURNING e.id, e.owner, found.owner_before, found.status_before, e.status
 )"""
@@ -108,7 +115,7 @@ owed AS (
     ON CONFLICT DO NOTHING
 )"""
 THEN: Final = """,
-happened AS (INSERT INTO events SELECT number, last_id, first_id, count, bodies FROM found WHERE count > 0)
+happened AS (INSERT INTO events SELECT number, {last_id}, {first_id}, {count}, {bodies} FROM found WHERE {count} > 0)
 SELECT id, owner, CASE
     WHEN owner_before <> %(me)b::text THEN pg_notify(%(prefix)b::text || owner_before, id)::text
     WHEN %(tell_ends)b::boolean AND status_before IN ('RUNNING', 'PAUSING', 'PAUSED')
@@ -133,18 +140,25 @@ def statement(shape: Shape) -> Template:
     """
     columns = (CREATED if shape.is_new else UPDATED) + (() if shape.is_alone else RANGES)
     new = f"{_rows('n', columns, 1) if shape.is_alone else _unnested('n', columns)} AS n({', '.join(name for name, _ in columns)})"
-    text = (INSERT if shape.is_new else UPDATE).format(new=new, never=NEVER)
+    is_found = shape.is_new or not shape.is_alone  # else a value stands where it is used
+    values = {name: f"found.{name}" if is_found else _value("n", 0, place, kind) for place, (name, kind) in enumerate(columns)}
+    begin = INSERT if shape.is_new else (FIND_ONE if shape.is_alone else FIND) + UPDATE
+    text = begin.format(new=new, never=NEVER, **values)
     if shape.records:
         text += WITH_RECORDS.format(records=_elements("r", RECORDS, "records", shape.is_alone, shape.records))
     if shape.payloads:
         text += WITH_PAYLOADS.format(payloads=_elements("p", PAYLOADS, "payloads", shape.is_alone, shape.payloads))
     if shape.has_notices:
         text += WITH_NOTICES
-    return Template(text + THEN)
+    return Template(text + THEN.format(**values))
+
+
+def _value(part: str, row: int, place: int, kind: str) -> str:
+    return f"%({part}{row}_{place})b::{kind}"
 
 
 def _rows(part: str, columns: Columns, rows: int) -> str:
-    values = (", ".join(f"%({part}{row}_{place})b::{kind}" for place, (_, kind) in enumerate(columns)) for row in range(rows))
+    values = (", ".join(_value(part, row, place, kind) for place, (_, kind) in enumerate(columns)) for row in range(rows))
     return f"(VALUES {', '.join(f'({row})' for row in values)})"
 
 
