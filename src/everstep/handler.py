@@ -96,7 +96,7 @@ class DurableHandler(Generic[I, O]):
 
         from everstep.client.event import write_output
         from everstep.client.event_state import EventState
-        from everstep.runtime.host import host_loop
+        from everstep.runtime.host import run_here
 
         try:
             asyncio.get_running_loop()
@@ -106,7 +106,7 @@ class DurableHandler(Generic[I, O]):
             raise UsageError("a Lambda handler was called inside a running event loop: await `handler.invoke(...)` there instead")
         state, client = EventState(event), self._lambda_client()
         run = self._run(by_runtime(state.arn, state.checkpoint_token, state, context, is_alone=True), client)
-        return write_output(host_loop().run_until_complete(run))
+        return write_output(run_here(run))
 
     async def run_event(self, state: EventState, client: DurableClient, lambda_context: object = None) -> InvocationOutput:
         """One invocation, from the event that Lambda brings, on a loop that others share.

@@ -14,7 +14,7 @@ import msgspec
 from everstep.client import lenient
 from everstep.client.api import DurableClient
 from everstep.client.event import read_event
-from everstep.protocol.shapes import Operation
+from everstep.protocol.shapes import ExecutionState, Operation
 
 _Raw = Mapping[str, object]
 
@@ -61,7 +61,7 @@ class EventState:
     def _all_here(self) -> Sequence[Operation]:
         if self._read is None:
             try:
-                self._read = msgspec.convert(self._raw, list[Operation])
+                self._read = msgspec.convert({"Operations": self._raw}, ExecutionState).operations  # which msgspec knows already
             except msgspec.ValidationError:
                 self._read = [_operation(raw) for raw in self._raw]
         return self._read
