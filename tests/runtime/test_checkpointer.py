@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 from everstep.client.api import Checkpointed, StatePage
 from everstep.protocol.shapes import OperationUpdate
@@ -93,3 +94,35 @@ async def test_a_flush_sends_at_once_and_only_once() -> None:
         await asyncio.sleep(0)
 
     assert service.batches == [["1"]]
+
+
+_called = ContextVar("_called", default=0)
+
+
+class Marking(Service):
+    """Sets a context variable in each call, as a tracing HTTP client may. seen: what each call found."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[int] = []
+
+    async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
+        self.seen.append(_called.get())
+        _called.set(1)
+        await asyncio.sleep(0)
+        return await super().checkpoint(arn, token, updates, client_token)
+
+
+async def test_no_call_sees_the_context_variables_of_another() -> None:
+    service = Marking()
+    sender = checkpointer(service)
+
+    for number in "123":
+        sender.send(update(number), urgent=True)
+        sender.at_rest(is_alone=True)
+        sender.send(update(f"{number} while a call is under way"), urgent=False)
+        await service.called.wait()
+        service.called.clear()
+
+    assert service.seen == [0] * len(service.seen)
+    assert len(service.seen) >= 3

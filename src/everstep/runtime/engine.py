@@ -29,6 +29,7 @@ from everstep.runtime.handler_io import watch
 from everstep.runtime.loop import DurableLoop, DurableTask, DurableTimer
 from everstep.runtime.progress import Progress
 from everstep.runtime.scope import Scope, root_scope
+from everstep.runtime.spawn import outside_tasks
 from everstep.runtime.texts import Texts
 from everstep.serdes import JsonSerdes, Serdes
 
@@ -147,8 +148,8 @@ class Engine:
         )
         if program is not None:
             self._root = self.loop.new_task(program, self.root_scope, name="handler")
-        self.host.call_soon(self._go_on, news)
         try:
+            outside_tasks(self.host, self._go_on, news)
             return await self._finished
         finally:
             self.checkpointer.close()

@@ -127,7 +127,7 @@ class DurableLoop(asyncio.AbstractEventLoop):
         return bool(self._ready)
 
     def run_ready(self) -> None:
-        """Run callbacks, also those that they add, until none is left. Called from a plain callback of the host's loop."""
+        """Run callbacks, also those that they add, until none is left. Called outside any task of the host's loop."""
         ready = self._ready
         if not ready:
             return
