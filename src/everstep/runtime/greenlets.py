@@ -1,12 +1,14 @@
 """Plain functions on the engine: each runs in a greenlet, which hands what it waits for to the task that it runs in.
 
-Rule: a greenlet and its task are one line of execution; no thread is involved, and nothing else about the engine changes.
+Rule: a greenlet and its task are one line of execution; no thread is involved, and nothing else about the engine changes. A
+greenlet whose function has returned is kept for the next one: a new one costs a stack of its own, from the operating system.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
+from threading import local
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from everstep.errors import UsageError
@@ -23,28 +25,78 @@ def load_greenlet() -> None:
         raise UsageError("a handler that is a plain `def` needs greenlet: pip install 'everstep[sync]', or write it `async def`")
 
 
+class _Idle(local):
+    """The greenlets of this thread that wait for a function."""
+
+    def __init__(self) -> None:
+        self.lines: list[greenlets.greenlet] = []
+
+
+class _Ended:
+    """What a function came to."""
+
+    __slots__ = ("error", "value")
+
+    def __init__(self, value: object, error: BaseException | None) -> None:
+        self.value = value
+        self.error = error
+
+
+_MOST_IDLE = 64
+_idle = _Idle()
+
+
 async def in_greenlet(function: Callable[..., T], *args: object) -> T:
     """What the function returns; what it waits for by `wait_here` is awaited by the running task."""
-    from greenlet import getcurrent, greenlet
+    import greenlet
 
-    line: greenlets.greenlet = greenlet(function)
-    line.gr_context = getcurrent().gr_context  # the task's own: variables that either sets, both see
-    answer: object = line.switch(*args)
-    while not line.dead:
+    here = greenlet.getcurrent()
+    lines = _idle.lines
+    line = lines.pop() if lines else greenlet.greenlet(_run_one_after_another)
+    line.parent = here
+    line.gr_context = here.gr_context  # the task's own: variables that either sets, both see
+    answer: object = line.switch(function, args)
+    while not isinstance(answer, _Ended):
         try:
             value = await cast("Awaitable[object]", answer)
         except BaseException as error:
             answer = line.throw(error)
         else:
             answer = line.switch(value)
-    return cast("T", answer)
+    line.gr_context = None
+    if len(lines) < _MOST_IDLE:
+        lines.append(line)
+    try:
+        if answer.error is not None:
+            raise answer.error
+        return cast("T", answer.value)
+    finally:
+        del answer  # or an error would hold itself, by way of this frame
+
+
+def _run_one_after_another(function: Callable[..., object], args: tuple[object, ...]) -> None:
+    import greenlet
+
+    line = greenlet.getcurrent()
+    while True:
+        try:
+            ended = _Ended(function(*args), None)
+        except greenlet.GreenletExit:  # nobody waits for it any more
+            raise
+        except BaseException as error:
+            ended = _Ended(None, error)
+        del function, args  # an idle greenlet must keep nothing alive
+        task_side = line.parent
+        assert task_side is not None
+        function, args = task_side.switch(ended)
+        del ended
 
 
 def wait_here(awaitable: Awaitable[T]) -> T:
     """The awaitable's value, for a function that runs by `in_greenlet`. Raises what it raises; UsageError elsewhere."""
-    from greenlet import getcurrent
+    import greenlet
 
-    task_side = getcurrent().parent
+    task_side = greenlet.getcurrent().parent
     if task_side is None:
         if hasattr(awaitable, "close"):
             awaitable.close()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
