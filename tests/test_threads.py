@@ -33,6 +33,27 @@ async def test_short_calls_need_few_threads() -> None:
     threads.shutdown()
 
 
+async def test_short_calls_that_are_asked_for_together_need_one_thread() -> None:
+    threads = Threads(64, "short-together", are_short=True)
+
+    names = await asyncio.gather(*(threads.submit(current_thread) for _ in range(20)))
+
+    assert len(set(names)) == 1
+    threads.shutdown()
+
+
+async def test_calls_that_are_not_short_after_all_get_threads_up_to_the_limit() -> None:
+    threads = Threads(20, "not-short", are_short=True)
+
+    for _ in range(3):
+        all_run = Barrier(20)
+        await asyncio.gather(*(threads.submit(all_run.wait, 10) for _ in range(40)))
+        await asyncio.gather(*(threads.submit(int) for _ in range(40)))
+
+    assert running("not-short") == 20
+    threads.shutdown()
+
+
 def test_one_pool_serves_one_loop_after_another() -> None:
     threads = Threads(2, "loop-after-loop")
 

@@ -1,7 +1,8 @@
 """Threads for functions that block, so that an event loop goes on meanwhile.
 
-Rule: a few threads are started as they are needed; more, up to the limit, only when a call has waited for a millisecond, since
-most are over sooner. A loop is woken once for all that has ended meanwhile: to wake it for each would cost ten times as much.
+Rule: a few threads are started as they are needed; more, up to the limit, only when a call has waited for a millisecond. Where
+calls are short, what is asked for together is done by one thread, one call after the other, for each is over sooner than another
+thread would be awake; until one has waited for a millisecond. A loop is woken once for all that has ended meanwhile.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ class Threads(Executor):
     A call can't be stopped. Its threads are daemons: one that hangs does not hold up the end of the process.
     """
 
-    def __init__(self, limit: int, name: str) -> None:
-        """limit: of threads. name: of each of them."""
+    def __init__(self, limit: int, name: str, *, are_short: bool = False) -> None:
+        """limit: of threads. name: of each of them. are_short: whether most calls are over at once."""
         self._limit = limit
+        self._are_short = are_short
         self._name = name
         self._inbox: _Inbox | None = None
         self._begin()
@@ -47,13 +49,13 @@ class Threads(Executor):
         if self._threads and not self._threads[0].is_alive():  # this process was forked, and threads stay with the parent
             self._begin()
         future: asyncio.Future[object] = loop.create_future()
-        self._jobs.put((partial(call, *args, **kwargs), future, inbox))
-        if self._load.add() > len(self._threads) < self._limit:
-            if len(self._threads) < _AT_ONCE:
-                self._start(1)
-            elif not inbox.is_watched:
-                inbox.is_watched = True
-                loop.call_later(_PATIENCE_S, self._start_more, inbox)
+        work = self._work
+        work.jobs.append((partial(call, *args, **kwargs) if args or kwargs else call, future, inbox))
+        if (work.awake == 0 or work.are_spread) and work.awake < min(self._limit, max(_AT_ONCE, len(self._threads))):
+            self._wake(1)
+        elif not inbox.is_watched:
+            inbox.is_watched = True
+            loop.call_later(_PATIENCE_S, self._look, inbox)
         return cast("asyncio.Future[T]", future)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -66,23 +68,31 @@ class Threads(Executor):
 
     def _end(self) -> None:
         for _ in self._threads:
-            self._jobs.put(None)
+            self._work.wakes.put(False)
 
     def _begin(self) -> None:
         self._threads: list[Thread] = []
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._load = _Load()
+        self._work = _Work(self._are_short)
 
-    def _start(self, count: int) -> None:
+    def _wake(self, count: int) -> None:
+        """Have so many threads more look for calls."""
+        work = self._work
         for _ in range(count):
-            # They know the queue and not its owner, so that one which nobody uses any more can go, and end its threads.
-            thread = Thread(target=_work, args=(self._jobs, self._load), name=self._name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            if work.rise() > len(self._threads):
+                # They know the work and not its owner, so that one which nobody uses any more can go, and end its threads.
+                thread = Thread(target=_perform_all, args=(work,), name=self._name, daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            work.wakes.put(True)
 
-    def _start_more(self, inbox: _Inbox) -> None:
+    def _look(self, inbox: _Inbox) -> None:
+        """Give what has waited all the while threads of its own."""
         inbox.is_watched = False
-        self._start(min(self._jobs.qsize(), self._limit - len(self._threads)))
+        work = self._work
+        waiting = min(len(work.jobs), self._limit - work.awake)
+        if waiting > 0:
+            work.are_spread = True
+            self._wake(waiting)
 
 
 class _Inbox:
@@ -118,39 +128,58 @@ class _Inbox:
                 future.set_exception(error)
 
 
-class _Load:
-    """How many calls are queued or under way, counted from both sides."""
+class _Work:
+    """What owner and threads share: the calls that wait, and who looks for them.
 
-    def __init__(self) -> None:
-        self._count = 0
+    wakes: True for each thread that is to look, False for each that is to end. are_spread: each call gets a thread at once, if there
+    is one. awake: how many threads look for calls, make one, or have been told to.
+    """
+
+    def __init__(self, are_short: bool) -> None:
+        self.jobs: deque[_Job] = deque()
+        self.wakes: SimpleQueue[bool] = SimpleQueue()
+        self.are_short = are_short
+        self.are_spread = not are_short
+        self.awake = 0
         self._lock = Lock()
 
-    def add(self) -> int:
+    def rise(self) -> int:
         with self._lock:
-            self._count += 1
-            return self._count
+            self.awake += 1
+            return self.awake
 
-    def remove(self) -> None:
+    def rest(self) -> None:
         with self._lock:
-            self._count -= 1
+            self.awake -= 1
 
 
-def _work(jobs: SimpleQueue[_Job | None], load: _Load) -> None:
-    while (job := jobs.get()) is not None:
-        _perform(job, load)
-        del job  # an idle thread must not keep a result alive
+def _perform_all(work: _Work) -> None:
+    while work.wakes.get():
+        if not _perform_waiting(work) and work.are_short:  # woken for nothing
+            work.are_spread = False
 
 
-def _perform(job: _Job, load: _Load) -> None:
-    call, future, inbox = job
-    result, failure = None, None
-    try:
-        result = call()
-    except BaseException as error:  # it belongs to whoever waits, not to this thread
-        failure = error
-    load.remove()  # before the loop learns of it, or its next call would find this thread busy
-    inbox.put(future, result, failure)
+def _perform_waiting(work: _Work) -> int:
+    """Make calls until none waits; how many it were. One that comes in the moment in which none seems to is found by `_look`."""
+    made = 0
+    while True:
+        try:
+            call, future, inbox = work.jobs.popleft()
+        except IndexError:
+            work.rest()
+            return made
+        made += 1
+        result, failure = None, None
+        try:
+            result = call()
+        except BaseException as error:  # it belongs to whoever waits, not to this thread
+            failure = error
+        if not work.jobs:
+            work.rest()  # before the loop learns of it, or its next call would find this thread busy
+            inbox.put(future, result, failure)
+            return made
+        inbox.put(future, result, failure)
 
 
-for_steps = Threads(64, "everstep-steps")
+for_steps = Threads(64, "everstep-steps", are_short=True)
 """Where the bodies of steps that are plain functions run."""

@@ -49,9 +49,9 @@ async def test_what_is_gathered_leaves_with_the_next_urgent_update() -> None:
     sender = checkpointer(service)
 
     sender.send(update("1"), urgent=False)
-    sender.gather()
+    sender.gather(lambda: True)
     sender.send(update("2"), urgent=False)
-    sender.gather()
+    sender.gather(lambda: True)
     await asyncio.sleep(0)
     assert service.batches == []
     sender.send(update("3"), urgent=True)
@@ -66,10 +66,23 @@ async def test_what_is_gathered_does_not_wait_for_ever() -> None:
     sender = checkpointer(service)
 
     sender.send(update("1"), urgent=False)
-    sender.gather()
+    sender.gather(lambda: True)
     await service.called.wait()
 
     assert service.batches == [["1"]]
+
+
+async def test_what_is_gathered_leaves_once_nothing_more_is_to_come() -> None:
+    service = Service()
+    sender = checkpointer(service)
+    asked = iter([True, True, False])
+
+    sender.send(update("1"), urgent=False)
+    sender.gather(lambda: next(asked))
+    await service.called.wait()
+
+    assert service.batches == [["1"]]
+    assert list(asked) == []
 
 
 async def test_what_is_quiet_lingers_once_told_to() -> None:

@@ -2,7 +2,7 @@
 
 Rule: whatever is queued while a call is in flight goes out together in the next one; there is no window to wait out. An
 update is urgent (somebody waits for it) or quiet: quiet ones linger a few milliseconds for an urgent one to leave with, so
-that a short step costs one round trip. What threads bring about, which end one by one, is gathered for a millisecond.
+that a short step costs one round trip. What threads bring about, which end one by one, is gathered while more is about to come.
 Nothing leaves while handler code runs: whoever drives it says when it is `at_rest`.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from everstep.runtime.reporter import Reporter
 
 LINGER_S = 0.005
-GATHER_S = 0.001
+GATHER_S, GATHER_ROUNDS = 0.001, 10
 _WAIT_ALREADY_OVER = "Cannot cancel a WAIT"  # the service's words, spec 3.5
 
 
@@ -94,17 +94,20 @@ class Checkpointer:
         elif self._urgent:
             self.flush_soon()
         elif self._queue and self._lingering is None:
-            self._flush_within(LINGER_S)
+            self._lingering = self._host.call_later(LINGER_S, self.flush_soon)
 
-    def gather(self) -> None:
-        """Hold what is queued back for GATHER_S: more is about to come, from threads."""
+    def gather(self, is_more_to_come: Callable[[], bool]) -> None:
+        """Hold what is queued back: more is about to come, from threads. That is asked every GATHER_S, GATHER_ROUNDS times at most."""
         if not self._urgent and not self._gathering:
             self._stop_lingering()
             self._gathering = True
-            self._flush_within(GATHER_S)
+            self._lingering = self._host.call_later(GATHER_S, self._gather_on, is_more_to_come, 1)
 
-    def _flush_within(self, seconds: float) -> None:
-        self._lingering = self._host.call_later(seconds, self.flush_soon)
+    def _gather_on(self, is_more_to_come: Callable[[], bool], rounds: int) -> None:
+        if rounds < GATHER_ROUNDS and is_more_to_come():
+            self._lingering = self._host.call_later(GATHER_S, self._gather_on, is_more_to_come, rounds + 1)
+        else:
+            self.flush_soon()
 
     def withdraw(self, operation_id: str) -> bool:
         """Take back an update that has not left yet; whether there was one."""

@@ -34,6 +34,7 @@ from everstep.runtime.texts import Texts
 from everstep.serdes import JsonSerdes, Serdes
 
 if TYPE_CHECKING:
+    from everstep.runtime.plain_bodies import PlainBodies
     from everstep.runtime.reporter import Reporter
     from everstep.stages import Stage
 
@@ -43,8 +44,6 @@ Durability: TypeAlias = Literal["acknowledged", "eager", "pipelined"]
 """When a handler may go on after a step: once its result is recorded (the first two), or already while that is under way."""
 _MARK: tuple[OperationAction, ...] = ("START", "SUCCEED")
 _MOST_REFUSALS = 1_000
-_SOON_S = 0.002
-"""For how long a body that was begun in a thread is expected to end any moment."""
 
 
 class LiveOperation(Protocol):
@@ -107,8 +106,8 @@ class Engine:
         self._unrecorded: set[str] = set()
         self._live: dict[str, LiveOperation] = {}
         self._running: set[asyncio.Future[object]] = set()
-        self._threads: set[asyncio.Future[object]] = set()
-        self._gathers_until = 0.0
+        self._plain_bodies: PlainBodies | None = None
+        self._is_advance_due = False
         self._alarm = Alarm(self._awaiting.__contains__, journal.operations.get, clock)
         self._advancing = False
         self._ends_acknowledged = durability == "pipelined"
@@ -339,9 +338,10 @@ class Engine:
         if self.reporter is not None:
             update = self.reporter.sent(update)
         self.journal.begin(update.id)
-        if urgent and self._threads and self.host.time() < self._gathers_until and self._durability != "eager":
+        plain = self._plain_bodies
+        if urgent and plain is not None and plain.ends_soon() and self._durability != "eager":
             self.checkpointer.send(update, urgent=False)
-            self.checkpointer.gather()
+            self.checkpointer.gather(plain.ends_soon)
         else:
             self.checkpointer.send(update, urgent=urgent)
 
@@ -363,18 +363,28 @@ class Engine:
             self._begins.append((waiting, begin))
             return
 
-    def running(self, body: asyncio.Future[object], *, in_thread: bool) -> None:
+    @property
+    def plain_bodies(self) -> PlainBodies:
+        """Those that run in threads."""
+        if self._plain_bodies is None:
+            from everstep.runtime.plain_bodies import PlainBodies
+
+            self._plain_bodies = PlainBodies()
+        return self._plain_bodies
+
+    def running(self, body: asyncio.Future[object]) -> None:
         """Count work that runs on the host for an operation; the invocation doesn't end before it has."""
         self._running.add(body)
-        if in_thread:
-            self._threads.add(body)
-            self._gathers_until = self.host.time() + _SOON_S
 
     def ended(self, body: asyncio.Future[object]) -> None:
-        """That work has ended: go on, unless the engine is already about to."""
+        """That work has ended: go on, unless the engine is already about to. While plain bodies run, more may end in this turn."""
         self._running.discard(body)
-        self._threads.discard(body)
-        if not self._advancing and not self.dropped:
+        if self._advancing or self.dropped or self._is_advance_due:
+            return
+        if self._plain_bodies:
+            self._is_advance_due = True
+            self.host.call_soon(self._advance)
+        else:
             self._advance()
 
     @property
@@ -534,6 +544,7 @@ class Engine:
         self._alarm.watch(record)
 
     def _advance(self) -> None:
+        self._is_advance_due = False
         if self.dropped or self._finished.done():
             return
         self._advancing = True

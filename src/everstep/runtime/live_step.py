@@ -107,6 +107,7 @@ class LiveStep:
         if body is not None and not body.done():
             body.cancel()
             if not isinstance(body, asyncio.Task):
+                self._engine.plain_bodies.come_back(body)
                 self._engine.ended(body)
 
     # -- one attempt -----------------------------------------------------------
@@ -123,7 +124,7 @@ class LiveStep:
             elif is_async:
                 coroutine = call.body(*self._arguments())
             elif not engine.may_block:
-                self._await_thread(self._in_thread(partial(self._context.run, call.body, *self._arguments())))
+                self._await_thread(engine.plain_bodies.run(engine.host, partial(self._context.run, call.body, *self._arguments())))
                 return
             else:
                 answer = self._context.run(call.body, *self._arguments())
@@ -141,7 +142,7 @@ class LiveStep:
         if body.done():
             self._ended(body)
         else:
-            self._engine.running(body, in_thread=False)
+            self._engine.running(body)
             body.add_done_callback(self._ended)
 
     def _in_thread(self, call: Callable[[], object]) -> asyncio.Future[object]:
@@ -151,10 +152,11 @@ class LiveStep:
 
     def _await_thread(self, body: asyncio.Future[object]) -> None:
         self._body = body
-        self._engine.running(body, in_thread=True)
+        self._engine.running(body)
         body.add_done_callback(self._thread_ended)
 
     def _thread_ended(self, body: asyncio.Future[object]) -> None:
+        self._engine.plain_bodies.come_back(body)
         if not self._stopped and not body.cancelled() and body.exception() is None and isawaitable(answer := body.result()):
             self._await(spawn(self._engine.host, _awaited(answer), self._context))
             self._engine.ended(body)
