@@ -27,7 +27,7 @@ TERMINAL: frozenset[str] = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "TIMED
 OPERATION_TYPES: tuple[str, ...] = get_args(OperationType)
 
 
-class Shape(Struct, frozen=True, kw_only=True, rename="pascal", omit_defaults=True):
+class Shape(Struct, frozen=True, kw_only=True, rename="pascal", omit_defaults=True, gc=False):
     """Base of everything on the wire: PascalCase names, absent members left out."""
 
 
