@@ -141,7 +141,7 @@ class DurableContext:
         label = inferred_name(body) if name is None else given_name(name)
         engine = self._engine
         operation_id = self._identify(scope, "STEP", "Step", label, key, inferred=name is None)
-        own_serdes = self.serdes_of(body) if serdes is None else cast("Serdes[object]", serdes)
+        own_serdes = engine.serdes_of(result_serdes(body)) if serdes is None else cast("Serdes[object]", serdes)
         if semantics != "at_least_once":
             checked_semantics(semantics)
         timeout_s = None if timeout is None else positive_seconds("timeout", timeout)

@@ -15,11 +15,11 @@ def given_name(name: str) -> str | None:
     """A name that the user gave ("" means: none). Raises UsageError if the service would refuse it."""
     if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # users may break the type
         raise UsageError(f"an operation's name is {name!r}; it must be a string")
-    if name and not _is_accepted(name):
-        raise UsageError(
-            f"an operation's name is {name[:80]!r} ({len(name)} characters); it must be 1 to {MAX_NAME} printable ASCII characters"
-        )
-    return name or None
+    if name.isascii() and name.isprintable() and len(name) <= MAX_NAME:  # as `_is_accepted`, without a call for every step
+        return name or None
+    raise UsageError(
+        f"an operation's name is {name[:80]!r} ({len(name)} characters); it must be 1 to {MAX_NAME} printable ASCII characters"
+    )
 
 
 def inferred_name(function: Callable[..., object]) -> str | None:

@@ -285,7 +285,7 @@ class Engine:
     def passes(self, record: Operation, *, is_early: bool = False) -> bool:
         """Whether a recorded end is handed out at once: its turn is now. is_early: see `outcome`."""
         self._progress.pass_by(record.id)
-        if self.loop.has_ready:
+        if self.loop.ready:
             return False
         if is_early and self._durability == "pipelined" and self._is_sequential(awaiting=0):
             return True
@@ -323,7 +323,7 @@ class Engine:
             self._begins.append((future, lambda: self.start(start)))
         else:
             key = (record.start_timestamp, self.journal.place(operation_id))
-            if not self.loop.has_ready and self._deliveries.passes(key):
+            if not self.loop.ready and self._deliveries.passes(key):
                 return record
             self._deliveries.add(key, future, record)
         try:

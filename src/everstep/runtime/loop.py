@@ -111,7 +111,8 @@ class DurableLoop(asyncio.AbstractEventLoop):
 
     def __init__(self, host: LoopHost, root: Scope, seed: int) -> None:
         """root: the scope of the handler. seed: spreads the hashes of tasks of different executions."""
-        self._ready: deque[events.Handle] = deque()
+        self.ready: deque[events.Handle] = deque()
+        """Callbacks that wait to be run."""
         self.host = host
         self._root = root
         self._seed = seed
@@ -121,14 +122,9 @@ class DurableLoop(asyncio.AbstractEventLoop):
 
     # -- running ---------------------------------------------------------------
 
-    @property
-    def has_ready(self) -> bool:
-        """Whether any callback waits to be run."""
-        return bool(self._ready)
-
     def run_ready(self) -> None:
         """Run callbacks, also those that they add, until none is left. Called outside any task of the host's loop."""
-        ready = self._ready
+        ready = self.ready
         if not ready:
             return
         previous = events._get_running_loop()
@@ -147,12 +143,12 @@ class DurableLoop(asyncio.AbstractEventLoop):
     def fire(self, timer: DurableTimer) -> None:
         """Run a timer whose time has come."""
         if not timer.cancelled():
-            self._ready.append(timer)
+            self.ready.append(timer)
 
     def drop(self) -> None:
         """Close every coroutine that is still parked. What their `finally` blocks then ask of asyncio or a context ends them."""
         self._closed = True
-        self._ready.clear()
+        self.ready.clear()
         for task in self.tasks:
             if not task.done():
                 task._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio's own loops do
@@ -160,7 +156,7 @@ class DurableLoop(asyncio.AbstractEventLoop):
             elif not task.cancelled():
                 task.exception()  # looked at: what matters of it is the handler's outcome
         self.tasks.clear()
-        self._ready.clear()
+        self.ready.clear()
 
     def end_if_closed(self) -> None:
         """End code that goes on while it is being closed, by GeneratorExit. If it swallows that time and again, let it wait for ever."""
@@ -172,7 +168,7 @@ class DurableLoop(asyncio.AbstractEventLoop):
 
     def call_soon(self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None) -> events.Handle:
         handle = events.Handle(callback, args, self, context)
-        self._ready.append(handle)
+        self.ready.append(handle)
         return handle
 
     def call_later(
