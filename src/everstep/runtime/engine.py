@@ -237,6 +237,7 @@ class Engine:
         self._begins.clear()
         self._deliveries.clear()
         self.loop.drop()
+        self._root = None  # tasks of one execution's engines have equal hashes: those that are gone must not wait for the collector
 
     # -- what operations ask ---------------------------------------------------
 
