@@ -62,6 +62,7 @@ def server(
         raise SystemExit(_check(store, as_json=json))
     from everstep.cli import showing
     from everstep.cli.loop import run as serve
+    from everstep.cli.loop import settle
     from everstep.server.access.keys import read_credentials
     from everstep.server.declared import function_of, read_functions
     from everstep.server.logs import logging_to
@@ -94,6 +95,7 @@ def server(
             if logs_dir is not None:
                 stack.enter_context(logging_to(logs_dir))
             running = await stack.enter_async_context(serves)
+            settle()
             _tell(log_format, _where(running))
             if json:
                 showing.print_json_line(_as_json(running))

@@ -33,6 +33,7 @@ def worker(
     """
     from everstep.cli import showing
     from everstep.cli.loop import run as serve
+    from everstep.cli.loop import settle
     from everstep.cli.server import named, until_signal
     from everstep.client.calls import attempts_in
     from everstep.client.credentials import credentials_in
@@ -77,6 +78,7 @@ def worker(
             region=region,
             tls=tls,
         )
+        settle()
         stop = asyncio.Event()
         working = asyncio.create_task(worker.run(stop))
         typer.echo(f"everstep worker asks {server} for work, functions: {', '.join(functions)}", err=True)
