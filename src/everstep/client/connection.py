@@ -9,7 +9,7 @@ Source: RFC 9112.
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -18,8 +18,8 @@ from msgspec import Struct
 from everstep.client.endpoint import Endpoint
 from everstep.client.tls import Tls
 
-_MAX_LINE: Final = 65_536
-_MAX_HEADERS: Final = 256
+MAX_LINE: Final = 65_536
+MAX_HEADERS: Final = 256
 _UNACKNOWLEDGED_MS: Final = 10_000
 """After this long without an acknowledgement from the other machine, what we sent is lost. It spares the read timeout where a
 frozen function's connection has silently been forgotten by the network."""
@@ -66,63 +66,41 @@ class Connection:
             self._socket.close()
 
     def _read_response(self) -> tuple[Response, bool]:
-        version, status = self._read_status()
-        headers = self._read_headers()
-        while 100 <= status < 200:  # interim responses, which nobody asked for
-            version, status = self._read_status()
-            headers = self._read_headers()
-        options = headers.get("connection", "").lower()
-        is_kept = "close" not in options if version != b"HTTP/1.0" else "keep-alive" in options
-        if status in (204, 304):
+        head = read_head(self._read_lines())
+        while head.is_interim:
+            head = read_head(self._read_lines())
+        is_kept = head.is_kept
+        if head.is_alone:
             body = b""
-        elif "chunked" in headers.get("transfer-encoding", "").lower():
+        elif head.is_chunked:
             body = self._read_chunks()
-        elif (length := headers.get("content-length")) is not None:
-            body = self._read_exactly(_number(length, 10))
-        else:  # as much as comes until the other side closes
+        elif (length := head.length) is not None:
+            body = self._read_exactly(length)
+        else:
             body, is_kept = self._reader.read(), False
-        return Response(status, headers, body), is_kept
+        return Response(head.status, head.headers, body), is_kept
 
-    def _read_status(self) -> tuple[bytes, int]:
-        line = self._read_line()
-        version, _, rest = line.partition(b" ")
-        status = rest[:3].decode("latin-1")
-        if not version.startswith(b"HTTP/1.") or rest[3:4].strip():
-            raise MalformedResponseError(f"expected a status line, got {line[:80]!r}")
-        return version, _number(status, 10)
-
-    def _read_headers(self) -> dict[str, str]:
-        headers: dict[str, str] = {}
-        name = ""
-        for _ in range(_MAX_HEADERS):
-            line = self._read_line()
-            if not line:
-                return headers
-            if line[:1] in b" \t" and name:  # a folded value, obsolete but allowed
-                headers[name] += " " + line.strip().decode("latin-1")
-                continue
-            raw_name, separator, value = line.decode("latin-1").partition(":")
-            if not separator:
-                raise MalformedResponseError(f"expected a header, got {line[:80]!r}")
-            name = raw_name.strip().lower()
-            value = value.strip()
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        raise MalformedResponseError(f"more than {_MAX_HEADERS} headers")
+    def _read_lines(self) -> list[bytes]:
+        """Up to an empty one."""
+        lines: list[bytes] = []
+        while (line := self._read_line()) and len(lines) <= MAX_HEADERS + 1:
+            lines.append(line)
+        return lines
 
     def _read_chunks(self) -> bytes:
         chunks: list[bytes] = []
-        while size := _number(self._read_line().partition(b";")[0].decode("latin-1"), 16):
+        while size := chunk_size(self._read_line()):
             chunks.append(self._read_exactly(size))
             if self._read_line():
                 raise MalformedResponseError("a chunk is longer than it says")
-        self._read_headers()  # the trailer
+        read_headers(self._read_lines())  # the trailer
         return b"".join(chunks)
 
     def _read_line(self) -> bytes:
-        line = self._reader.readline(_MAX_LINE)
+        line = self._reader.readline(MAX_LINE)
         if not line.endswith(b"\n"):
             raise MalformedResponseError(
-                "the connection was closed in the middle of a response" if len(line) < _MAX_LINE else "endless line"
+                "the connection was closed in the middle of a response" if len(line) < MAX_LINE else "endless line"
             )
         return line.rstrip(b"\r\n")
 
@@ -131,6 +109,75 @@ class Connection:
         if len(content) < size:
             raise MalformedResponseError(f"the connection was closed after {len(content)} of {size} bytes")
         return content
+
+
+class Head(Struct, frozen=True):
+    """What comes before a response's body. headers: as a Response has them."""
+
+    version: bytes
+    status: int
+    headers: dict[str, str]
+
+    @property
+    def is_interim(self) -> bool:
+        """Whether nobody asked for it, and the response is yet to come."""
+        return 100 <= self.status < 200
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the other side leaves the connection open."""
+        options = self.headers.get("connection", "").lower()
+        return "close" not in options if self.version != b"HTTP/1.0" else "keep-alive" in options
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is no body, whatever the headers say."""
+        return self.status in (204, 304)
+
+    @property
+    def is_chunked(self) -> bool:
+        return "chunked" in self.headers.get("transfer-encoding", "").lower()
+
+    @property
+    def length(self) -> int | None:
+        """Of a body that is not chunked; None: as much as comes until the other side closes."""
+        length = self.headers.get("content-length")
+        return None if length is None else _number(length, 10)
+
+
+# Each raises MalformedResponseError. Lines are without their ends.
+
+
+def read_head(lines: Sequence[bytes]) -> Head:
+    line = lines[0] if lines else b""
+    version, _, rest = line.partition(b" ")
+    status = rest[:3].decode("latin-1")
+    if not version.startswith(b"HTTP/1.") or rest[3:4].strip():
+        raise MalformedResponseError(f"expected a status line, got {line[:80]!r}")
+    return Head(version, _number(status, 10), read_headers(lines[1:]))
+
+
+def read_headers(lines: Sequence[bytes]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    name = ""
+    if len(lines) > MAX_HEADERS:
+        raise MalformedResponseError(f"more than {MAX_HEADERS} headers")
+    for line in lines:
+        if line[:1] in b" \t" and name:  # a folded value, obsolete but allowed
+            headers[name] += " " + line.strip().decode("latin-1")
+            continue
+        raw_name, separator, value = line.decode("latin-1").partition(":")
+        if not separator:
+            raise MalformedResponseError(f"expected a header, got {line[:80]!r}")
+        name = raw_name.strip().lower()
+        value = value.strip()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def chunk_size(line: bytes) -> int:
+    """Of the chunk that such a line begins; 0: there is none any more."""
+    return _number(line.partition(b";")[0].decode("latin-1"), 16)
 
 
 def _number(digits: str, base: int) -> int:

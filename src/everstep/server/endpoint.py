@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-import h11
 import msgspec
 
 from everstep.client.endpoint import Endpoint, parse_endpoint
@@ -53,7 +52,7 @@ class AtEndpoint:
         line = Line(self._endpoint)
         try:
             return await line.exchange("POST", self._path, call.payload.encode(), self._headers(call))
-        except (OSError, TimeoutError, h11.ProtocolError) as error:
+        except (OSError, UnicodeError) as error:
             raise failed("Runtime.Unreachable", f"{self._endpoint.authority}: {error or type(error).__name__}") from error
         finally:
             await line.close()

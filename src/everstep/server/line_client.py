@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
-import h11
-
 from everstep.client import rest
 from everstep.client.api import Checkpointed, StatePage
 from everstep.client.calls import Calls
@@ -64,8 +62,6 @@ class LineClient:
                 came = await exchange()
             except OSError as error:
                 came = error
-            except h11.ProtocolError as error:
-                came = ConnectionError(str(error))
             try:
                 delay_s = attempts.send(came)
             except StopIteration as done:

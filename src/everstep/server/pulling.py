@@ -24,7 +24,6 @@ from typing import Final, NamedTuple, Protocol, TypeGuard, cast
 from urllib.parse import quote
 from uuid import uuid4
 
-import h11
 import msgspec
 
 from everstep.client.api import DurableClient
@@ -154,7 +153,7 @@ class PullingWorker:
                         f"the server at {self._server.authority} is not trusted: {error.verify_message}. Give the certificate of its "
                         "authority by --ca-bundle or AWS_CA_BUNDLE, and the name that its own certificate has by --server"
                     ) from error
-                except (OSError, h11.ProtocolError):
+                except OSError:
                     answered = None
                 if answered is not None and not self._was_reached:
                     self._check(answered)
@@ -180,11 +179,8 @@ class PullingWorker:
     async def _send(self, messages: Sequence[Message]) -> Sequence[Reply]:
         """One request. It may be made twice, see Lines: what was asked may be asked again."""
         path, body = f"{self._path}{RUNTIME}/calls", written(messages)
-        try:
-            async with asyncio.timeout(READ_TIMEOUT_S):
-                answered = await self._lines.answered(lambda line: self._exchange(line, "POST", path, body))
-        except h11.ProtocolError as error:
-            raise ConnectionError(str(error)) from error
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            answered = await self._lines.answered(lambda line: self._exchange(line, "POST", path, body))
         if answered.status == 200:
             try:
                 return read_replies(answered.body)
@@ -216,7 +212,7 @@ class PullingWorker:
         while not self._stopping.is_set() and await self._room(free):
             try:
                 invocations = await self._next(free)
-            except (OSError, h11.ProtocolError, _Unavailable) as error:
+            except (OSError, _Unavailable) as error:
                 # What slots may have been given in an answer that was lost is given up when they ask again, so they are next.
                 if not is_away and not self._stopping.is_set():
                     is_away = True

@@ -16,8 +16,6 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-import h11
-
 from everstep.client.endpoint import Endpoint, parse_endpoint
 from everstep.errors import UsageError
 from everstep.server.line import Line, tls_context
@@ -56,7 +54,7 @@ class Target:
                 answered = await line.exchange("POST", self._path, content, headers)
         except TimeoutError:
             raise DeliveryFailed(f"no answer within {TIMEOUT_S:g} seconds") from None
-        except (OSError, h11.ProtocolError, UnicodeError) as error:
+        except (OSError, UnicodeError) as error:
             raise DeliveryFailed(str(error) or type(error).__name__) from error
         finally:
             await line.close()
