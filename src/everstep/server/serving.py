@@ -25,6 +25,7 @@ from everstep.server.backend import Backend
 from everstep.server.catalog import Catalog, Function
 from everstep.server.certificate import Certificate
 from everstep.server.code import Code
+from everstep.server.gathering import GatheringProtocol
 from everstep.server.metrics import Metrics
 from everstep.server.processes import Processes
 from everstep.service.clock import Clock
@@ -137,6 +138,7 @@ class _Web(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=GatheringProtocol,
                 lifespan="off",
                 ws="none",
                 log_config=None,
