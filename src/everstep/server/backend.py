@@ -33,6 +33,7 @@ class Backend:
         self.counts, self.call_sites = Counts(), CallSites()
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: set[asyncio.Task[object]] = set()
 
     @property
     def engine(self) -> Engine:
@@ -61,15 +62,20 @@ class Backend:
 
     async def until_closing(self, work: Coroutine[object, object, T], said: str = "The server is stopping.") -> T:
         """What the work comes to. Raises ApiError if the server stops first. said: of that."""
-        working, closing = asyncio.ensure_future(work), asyncio.ensure_future(self.closing.wait())
+        task = asyncio.current_task()
+        assert task is not None
+        if self.closing.is_set():
+            work.close()
+            raise ApiError("ServiceException", said)
+        self._waiting.add(task)
         try:
-            await asyncio.wait((working, closing), return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                raise ApiError("ServiceException", said)
-            return working.result()
+            return await work
+        except asyncio.CancelledError:
+            if self.closing.is_set() and not task.uncancel():  # as asyncio.timeout does it: nobody else has cancelled it
+                raise ApiError("ServiceException", said) from None
+            raise
         finally:
-            working.cancel()
-            closing.cancel()
+            self._waiting.discard(task)
 
     def start(self, group: asyncio.TaskGroup) -> None:
         self._group = group
@@ -79,7 +85,7 @@ class Backend:
         """Let go of everything that waits."""
         self._group = None
         self.closing.set()
-        for task in self._tasks:
+        for task in (*self._tasks, *self._waiting):
             task.cancel()
 
     def in_background(self, work: Coroutine[object, object, None], name: str) -> None:

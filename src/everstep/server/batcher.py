@@ -89,6 +89,10 @@ class Batcher:
                     waiting.reply.set_result(reply)
 
 
+def _read(answer: Response) -> Checkpointed:
+    return rest.read_checkpoint(answer.body)
+
+
 class BatchedClient:
     """A DurableClient whose checkpoints go with a batcher; the rest, which is seldom, with `client`."""
 
@@ -101,9 +105,9 @@ class BatchedClient:
 
         async def exchange() -> Response:
             reply = await self._batcher.call(message)
-            return Response(reply.status, dict(reply.headers), reply.body)
+            return Response(reply.status, reply.headers, reply.body)
 
-        return await self._client.repeated(exchange, lambda answer: rest.read_checkpoint(answer.body))
+        return await self._client.repeated(exchange, _read)
 
     async def get_state(self, arn: str, token: str, marker: str, max_items: int = 1000) -> StatePage:
         """See DurableClient."""

@@ -16,7 +16,7 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -28,12 +28,13 @@ from everstep.server.access.gate import Gate, Proof
 from everstep.server.access.roles import RUNTIME_API
 from everstep.server.backend import Backend
 from everstep.server.code import Code, FunctionCall
+from everstep.server.errors import ApiError
 from everstep.server.processes import Processes
 from everstep.server.pulled import Pulled, Source, Taken, next_calls
 from everstep.server.references import LATEST, parse
 from everstep.server.requests import Call
 from everstep.server.routes import handlers
-from everstep.server.together import MSGPACK, Given, Message, Outcome, Reply, read_asked, read_messages, written
+from everstep.server.together import MSGPACK, Checkpoint, Given, Outcome, Reply, read_asked, read_messages, written
 from everstep.server.wire import read_function_error
 from everstep.service.functions import FunctionError
 from everstep.service.log_context import about
@@ -154,35 +155,50 @@ async def _next_ones(backend: Backend, request: Request, worker: _Worker, body: 
 
 async def _taken(backend: Backend, request: Request, sources: Sequence[Source], workers: Sequence[str]) -> Sequence[Taken] | Response:
     """A long poll. It ends without an invocation if the worker goes away, or the server."""
-    asking = asyncio.ensure_future(next_calls(sources, workers))
-    leaving = [asyncio.ensure_future(_left(request)), asyncio.ensure_future(backend.closing.wait())]
+    task = asyncio.current_task()
+    assert task is not None
+    leaving = asyncio.ensure_future(_left(request))
+    await asyncio.sleep(0)  # for whoever has left already
+    cancel = partial(_cancel, task)
+    leaving.add_done_callback(cancel)
     try:
-        await asyncio.wait((asking, *leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not asking.done():
-            return _refused(503, "ServiceUnavailable", "The server is stopping")
-        taken = asking.result()
-        if leaving[0].done():
+        taken = await backend.until_closing(next_calls(sources, workers))
+    except ApiError:
+        return _refused(503, "ServiceUnavailable", "The server is stopping")
+    except asyncio.CancelledError:
+        if leaving.done() and not task.uncancel():
+            return Response(status_code=499)
+        raise
+    else:
+        if leaving.done():
             for one in taken:
                 one.put_back()
             return Response(status_code=499)
         return taken
     finally:
-        for task in (asking, *leaving):
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait((asking, *leaving))
+        leaving.remove_done_callback(cancel)
+        leaving.cancel()
+
+
+def _cancel(task: asyncio.Task[object], _: asyncio.Future[None]) -> None:
+    task.cancel()
 
 
 async def _calls(backend: Backend, request: Request, worker: _Worker, body: bytes) -> Response:
-    return Response(
-        written(await asyncio.gather(*(_reply(backend, worker, message) for message in read_messages(body)))), media_type=MSGPACK
-    )
+    messages = read_messages(body)
+    settled = {at: _taken_in(worker, message) for at, message in enumerate(messages) if isinstance(message, Outcome)}
+    checkpoints = [_checkpointed(backend, message) for message in messages if isinstance(message, Checkpoint)]
+    replies = iter(await asyncio.gather(*checkpoints) if len(checkpoints) > 1 else [await one for one in checkpoints])
+    answers = [settled[at] if at in settled else next(replies) for at in range(len(messages))]
+    return Response(written(answers), media_type=MSGPACK)
 
 
-async def _reply(backend: Backend, worker: _Worker, message: Message) -> Reply:
-    if isinstance(message, Outcome):
-        answered = _settled(worker, message.request_id, message.kind, message.body, None)
-        return Reply(answered.status_code, bytes(answered.body))
+def _taken_in(worker: _Worker, outcome: Outcome) -> Reply:
+    answered = _settled(worker, outcome.request_id, outcome.kind, outcome.body, None)
+    return Reply(answered.status_code, bytes(answered.body))
+
+
+async def _checkpointed(backend: Backend, message: Checkpoint) -> Reply:
     operation = "CheckpointDurableExecution"
     began_at = time.perf_counter()
     with about({"operation": operation, "executionArn": message.arn}):

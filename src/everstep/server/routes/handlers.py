@@ -7,6 +7,7 @@ from typing import Final, cast, get_args
 
 import msgspec
 
+from everstep.errors import ServiceError
 from everstep.protocol.ids import execution_id
 from everstep.protocol.shapes import OPERATION_TYPES, OperationAction
 from everstep.server import markers
@@ -34,8 +35,12 @@ async def checkpoint(backend: Backend, call: Call) -> Answer:
         request = _decode(call.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         request = _read_leniently(call.body)
-    check_checkpoint(request.checkpoint_token, request.updates, request.client_token)
-    answer = await backend.engine.client.checkpoint(arn, request.checkpoint_token, request.updates, request.client_token)
+    try:
+        answer = await backend.engine.client.checkpoint(arn, request.checkpoint_token, request.updates, request.client_token)
+    except ServiceError:
+        # The service checks the members too, but says first that there is no such execution.
+        check_checkpoint(request.checkpoint_token, request.updates, request.client_token)
+        raise
     state = NewExecutionState(operations=operations_in_seconds(answer.operations))
     return ok(Checkpointed(checkpoint_token=answer.token, new_execution_state=state))
 
