@@ -57,8 +57,11 @@ _decode_page: Final = msgspec.json.Decoder(ExecutionState).decode
 
 
 def checkpoint_request(arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Request:
-    body = _encode(_Checkpoint(checkpoint_token=token, updates=updates, client_token=client_token))
-    return Request("POST", f"{_resource(arn)}/checkpoint", body=body)
+    return Request("POST", f"{_resource(arn)}/checkpoint", body=checkpoint_body(token, updates, client_token))
+
+
+def checkpoint_body(token: str, updates: Sequence[OperationUpdate], client_token: str) -> bytes:
+    return _encode(_Checkpoint(checkpoint_token=token, updates=updates, client_token=client_token))
 
 
 def state_request(arn: str, token: str, marker: str, max_items: int) -> Request:

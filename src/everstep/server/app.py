@@ -178,7 +178,7 @@ async def _served(backend: Backend, gate: Gate, request: Request, fields: dict[s
     call = Call(
         operation=found.operation,
         labels=found.labels,
-        query=parse_query(request.url.query),
+        query=parse_query(request.scope["query_string"].decode("latin-1")),
         headers=request.headers,
         body=body,
     )

@@ -101,7 +101,7 @@ class BatchedClient:
 
     async def checkpoint(self, arn: str, token: str, updates: Sequence[OperationUpdate], client_token: str) -> Checkpointed:
         """See DurableClient."""
-        message = Checkpoint(arn, rest.checkpoint_request(arn, token, updates, client_token).body)
+        message = Checkpoint(arn, rest.checkpoint_body(token, updates, client_token))
 
         async def exchange() -> Response:
             reply = await self._batcher.call(message)

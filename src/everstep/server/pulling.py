@@ -14,7 +14,6 @@ import os
 import random
 import ssl
 import time
-from collections import ChainMap
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -88,6 +87,7 @@ class PullingWorker:
         self._server, self._grace_s = server, grace_s
         self._credentials, self._region, self._tls = credentials, region, tls
         self._path = f"{server.path}/runtime/{quote(','.join(functions), safe=',:$')}/{uuid4().hex}"
+        self._environ = dict(os.environ)  # which encodes and decodes each time that it is asked
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="function")
         self._batcher = Batcher(self._send)
         self._client = BatchedClient(client, self._batcher)
@@ -253,7 +253,7 @@ class PullingWorker:
             remaining_s = int(invocation.headers["lambda-runtime-deadline-ms"]) / 1000 - time.time()
             try:
                 async with asyncio.timeout(remaining_s):
-                    kind, answer = await _outcome(function, invocation)
+                    kind, answer = await _outcome(function, invocation, self._environ)
             except TimeoutError:
                 return  # the server has given it up as well
             await self._answer(Outcome(invocation.request_id, kind, answer))
@@ -320,9 +320,9 @@ def _is_durable(handler: object) -> TypeGuard[DurableOnEvents]:
     return callable(getattr(handler, "run_event", None))
 
 
-async def _outcome(function: _Durable | _Plain, invocation: _Invocation) -> tuple[Kind, bytes]:
+async def _outcome(function: _Durable | _Plain, invocation: _Invocation, environ: dict[str, str]) -> tuple[Kind, bytes]:
     named = {"AWS_LAMBDA_FUNCTION_NAME": invocation.function, "AWS_LAMBDA_FUNCTION_VERSION": invocation.version}
-    context = WorkerContext(invocation.headers, ChainMap(named, os.environ))
+    context = WorkerContext(invocation.headers, environ | named)
     try:
         return "response", await function.run(invocation.event, context)
     except Exception as error:

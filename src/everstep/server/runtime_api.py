@@ -46,6 +46,7 @@ _ANSWER: Final = re.compile(r"invocation/(?P<id>[^/]+)/(?P<kind>response|error)"
 PRESENCE_GRACE_S: Final = 2.0
 """How long a worker may be away: proxies cut connections on which nothing is said."""
 _ACCEPTED: Final = {"status": "OK"}
+_TAKEN: Final = Reply(202)
 
 
 def is_for_workers(path: str) -> bool:
@@ -94,14 +95,19 @@ async def answer(backend: Backend, request: Request, body: bytes) -> Response:
     call = _ANSWER.fullmatch(found["call"])
     if request.method != "POST" or call is None:
         return _refused(404, "InvalidPath", f"{request.method} {found['call']} is no call of the Runtime API")
-    return _settled(worker, call["id"], call["kind"], body, request.headers.get("lambda-runtime-function-error-type"))
+    if _settle(worker, call["id"], call["kind"], body, request.headers.get("lambda-runtime-function-error-type")):
+        return JSONResponse(_ACCEPTED, 202)
+    return _unknown_invocation()
 
 
-def _settled(worker: _Worker, request_id: str, kind: str, body: bytes, error_type: str | None) -> Response:
+def _settle(worker: _Worker, request_id: str, kind: str, body: bytes, error_type: str | None) -> bool:
+    """Whether anybody still waits for the outcome."""
     outcome = FunctionError(_reported(body, error_type)) if kind == "error" else body.decode(errors="replace")
-    if not any(source.pulled.settle(request_id, outcome) for source in worker.sources):
-        return _refused(400, "InvalidRequestID", "Invalid request ID: nobody waits for an answer to it (any more)")
-    return JSONResponse(_ACCEPTED, 202)
+    return any(source.pulled.settle(request_id, outcome) for source in worker.sources)
+
+
+def _unknown_invocation() -> Response:
+    return _refused(400, "InvalidRequestID", "Invalid request ID: nobody waits for an answer to it (any more)")
 
 
 def _worker(backend: Backend, request: Request, functions: str | None, worker: str | None) -> _Worker:
@@ -194,8 +200,9 @@ async def _calls(backend: Backend, request: Request, worker: _Worker, body: byte
 
 
 def _taken_in(worker: _Worker, outcome: Outcome) -> Reply:
-    answered = _settled(worker, outcome.request_id, outcome.kind, outcome.body, None)
-    return Reply(answered.status_code, bytes(answered.body))
+    if _settle(worker, outcome.request_id, outcome.kind, outcome.body, None):
+        return _TAKEN
+    return Reply(400, bytes(_unknown_invocation().body))
 
 
 async def _checkpointed(backend: Backend, message: Checkpoint) -> Reply:
