@@ -31,3 +31,9 @@ async def many(event: int, ctx: DurableContext) -> None:
         await ctx.step(charge, str(number))
     if event > 50:
         await (await ctx.create_callback(name="go on"))
+
+
+@durable
+async def printing(event: str, ctx: DurableContext) -> str:
+    print("printed by the handler")
+    return event

@@ -97,6 +97,13 @@ def test_programs_get_the_whole_execution() -> None:
     assert [operation["Status"] for operation in found["Operations"]] == ["FAILED"]
 
 
+def test_what_a_handler_prints_does_not_stand_among_the_json() -> None:
+    code, shown, errors = run("tests.cli.functions:printing", "--input", '"a"', "--json")
+
+    assert (code, json.loads(shown)["Result"]) == (0, '"a"')
+    assert "printed by the handler" in errors
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -159,6 +166,26 @@ def test_code_is_loaded_anew_when_it_changes_and_executions_go_on(tmp_path: Path
 
         developing.send_signal(signal.SIGINT)
         assert developing.wait(20) == 0
+
+
+def test_a_server_whose_start_is_a_line_of_json_prints_nothing_else_to_standard_output(tmp_path: Path) -> None:
+    charging = APP.replace('return "payment 1"', 'print("charged"); return "payment 1"')
+    (tmp_path / "shop.py").write_text(f"print('imported')\n{charging}")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = [*COMMAND, "dev", "shop.py", "--port", str(port), "--json"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as developing:
+        assert developing.stdout is not None
+        url = json.loads(developing.stdout.readline())["Url"]
+        api = ExecutionsApi(client_for(url, "us-east-1", {"AWS_MAX_ATTEMPTS": "1"}))
+        arn = api.start("order:$LATEST", '"17"')
+        until(lambda: any(event["EventType"] == "CallbackStarted" for event in api.history(arn)), "the callback")
+        developing.send_signal(signal.SIGINT)
+        printed, errors = developing.communicate(timeout=20)
+
+    assert printed == ""
+    assert "imported\n" in errors
+    assert "charged\n" in errors
 
 
 def test_a_server_ends_with_the_command_that_started_it_even_if_that_is_killed(tmp_path: Path) -> None:

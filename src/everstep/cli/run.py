@@ -33,8 +33,10 @@ def run_handler(
 
     with failing_well("run"):
         payload = read_input(input)
-        function = _function(handler)
         with ExitStack() as stack:
+            if json:
+                stack.enter_context(showing.prints_aside())
+            function = _function(handler)
             show = _say_nothing if json else stack.enter_context(following.shown())
             configure("text", log_level)  # now, so that what is logged stands above the tree
             url = stack.enter_context(serving_here(store, [function]))

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -62,11 +63,13 @@ def _end_with_the_parent() -> None:
 
 def _serve(file: Path, store: str, port: int, *, as_json: bool) -> int:
     from everstep.cli.server import server
+    from everstep.cli.showing import prints_aside
 
     sys.path.insert(0, str(root_of(file)))
     module = module_of(file)
     try:
-        handlers = handlers_of(vars(import_module(module)))
+        with prints_aside() if as_json else nullcontext():
+            handlers = handlers_of(vars(import_module(module)))
     except UsageError as error:
         sys.stderr.write(f"{file}: {error}\n")
         return DOES_NOT_IMPORT

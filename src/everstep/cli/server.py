@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from contextlib import AsyncExitStack
+import sys
+from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -71,7 +72,7 @@ def server(
 
     configure(log_format, log_level)
 
-    async def run() -> None:
+    async def run(output: TextIO) -> None:
         declared = [_in_process(handler) for handler in handlers or ()]
         declared += read_functions(functions) if functions is not None else ()
         if logs_dir is not None:
@@ -98,12 +99,12 @@ def server(
             settle()
             _tell(log_format, _where(running))
             if json:
-                showing.print_json_line(_as_json(running))
+                showing.print_json_line(_as_json(running), output)
             await until_signal()
             _tell(log_format, "everstep server is stopping")
 
-    with failing_well("server"):
-        serve(run())
+    with failing_well("server"), showing.prints_aside() if json else nullcontext(sys.stdout) as output:
+        serve(run(output))
 
 
 def _in_process(handler: str) -> FunctionDeclaration:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, redirect_stdout
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 import msgspec
 from rich.console import Console
@@ -80,7 +81,16 @@ def print_json(value: object) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
-def print_json_line(value: object) -> None:
-    """A line of its own, and at once, for what comes piece by piece."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
-    sys.stdout.flush()
+def print_json_line(value: object, output: TextIO | None = None) -> None:
+    """A line of its own, and at once, for what comes piece by piece. output: standard output, unless said."""
+    to = sys.stdout if output is None else output
+    to.write(msgspec.json.encode(value).decode() + "\n")
+    to.flush()
+
+
+@contextmanager
+def prints_aside() -> Generator[TextIO]:
+    """While the block runs, what handlers print goes to standard error. Yields standard output, which is for JSON alone then."""
+    output = sys.stdout
+    with redirect_stdout(sys.stderr):
+        yield output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -38,6 +39,7 @@ def verify(
 
     Exit code 0: the code may go on with all of them; 1: not with some; 2: it could not be found out.
     """
+    from everstep.cli import showing
     from everstep.histories.report import FORMATS
     from everstep.histories.verification import Verdict, unreadable
     from everstep.histories.verification import verify as replay
@@ -58,7 +60,8 @@ def verify(
             raise UsageError(f"there is no format {format!r}; there are {', '.join(FORMATS)}")
         if function is None:
             _refuse_places(context)
-        found = asyncio.run(verdicts())
+        with nullcontext() if said == "text" else showing.prints_aside():
+            found = asyncio.run(verdicts())
     except (DurableError, OSError) as error:
         typer.echo(f"everstep verify: {error}", err=True)
         raise typer.Exit(2) from None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -47,7 +49,7 @@ def worker(
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
-    async def run() -> None:
+    async def run(output: TextIO) -> None:
         endpoint = parse_endpoint(server)
         url = server.rstrip("/")
         targets = dict(named(handler) for handler in handlers)
@@ -83,7 +85,7 @@ def worker(
         working = asyncio.create_task(worker.run(stop))
         typer.echo(f"everstep worker asks {server} for work, functions: {', '.join(functions)}", err=True)
         if json:
-            showing.print_json_line({"Server": server, "Functions": list(functions)})
+            showing.print_json_line({"Server": server, "Functions": list(functions)}, output)
         signalled = asyncio.create_task(until_signal())
         await asyncio.wait((working, signalled), return_when=asyncio.FIRST_COMPLETED)
         signalled.cancel()
@@ -91,8 +93,8 @@ def worker(
         await working
         await client.close()
 
-    with failing_well("worker"):
-        serve(run())
+    with failing_well("worker"), showing.prints_aside() if json else nullcontext(sys.stdout) as output:
+        serve(run(output))
 
 
 def print_worker_environment(
