@@ -269,17 +269,17 @@ def test_an_execution_is_paused_resumed_stopped_and_deleted(everstep: Command, s
     ("arguments", "code", "said"),
     [
         (("start", "nobody"), 1, "Function not found"),
-        (("start", "quick", "--input", "{"), 2, "the input is not JSON"),
+        (("start", "quick", "--input", "{"), 2, "--input is not JSON"),
         (("start", "quick", "--input", "lamp"), 2, "write it in quotes: '\"lamp\"'"),
         (("start", "quick", "--input", "@no.json"), 2, "no.json cannot be read"),
-        (("start", "quick", "--endpoint-url", "http://127.0.0.1:9"), 1, "127.0.0.1:9"),
+        (("start", "quick", "--endpoint-url", "http://127.0.0.1:9"), 1, "Nothing answers there: is the server running?"),
         (("start", "quick", "--profile", "nobody"), 2, "the profile nobody cannot be used"),
         (("start",), 2, "Missing argument"),
         (("list", "--status", "gone"), 2, "there is no status 'gone'"),
         (("list", "--waiting-type", "context"), 2, "they wait in STEP, WAIT, CALLBACK, CHAINED_INVOKE"),
         (("list", "order:live", "--waiting", "approval"), 2, "say order without live"),
         (("list", "--since", "yesterday"), 2, "write 30m, 2h or 3d"),
-        (("show", "zzzz"), 2, "say whose it is: --function"),
+        (("show", "zzzz"), 2, "no function has an execution that is called 'zzzz'"),
         (("show", "zzzz", "--function", "quick"), 2, "see `everstep list quick`"),
         (("callback", "succeed", "x", "--result", "1", "--text", "1"), 2, "not both"),
     ],
@@ -288,6 +288,20 @@ def test_what_cannot_be_done_is_said(everstep: Command, arguments: tuple[str, ..
     result = everstep(*arguments)
 
     assert (result.exit_code, said in result.stderr) == (code, True), result.output
+
+
+def test_an_execution_is_named_by_its_name_alone(everstep: Command) -> None:
+    everstep.fine("start", "quick", "--name", "only-one", "--wait")
+
+    assert everstep.fine("show", "only-one").startswith("only-one · SUCCEEDED")
+
+
+def test_events_are_told_to_the_millisecond(everstep: Command) -> None:
+    arn = everstep("start", "quick", "--wait").stdout.splitlines()[0]
+
+    first, *_ = everstep.fine("history", arn).splitlines()
+
+    assert re.fullmatch(r" +0:00:00\.000  ExecutionStarted", first)
 
 
 def test_an_execution_is_forked_where_a_step_failed_with_another_result(everstep: Command) -> None:

@@ -36,12 +36,13 @@ def test_an_id_may_be_cut_short_as_long_as_it_means_one() -> None:
     assert meant("abcd2") == "second/abcd2222"
     with pytest.raises(UsageError, match=r"any of 2 executions; say more of the id.*\n.*abcd1111\n.*abcd2222"):
         meant("abcd")
-    with pytest.raises(UsageError, match="no execution has an id that begins with 'abc'"):
+    with pytest.raises(UsageError, match="no function has an execution that is called 'abc', or whose id"):
         meant("abc")
 
 
 def test_a_name_comes_before_an_id() -> None:
-    assert meant("abcd1") == "first/abcd1111"
+    assert meant("abcd11") == "first/abcd1111"
+    assert meant("abcd1") == "abcd1/ffff3333"
     assert meant("abcd1", "order") == "abcd1/ffff3333"
 
 

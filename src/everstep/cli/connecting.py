@@ -30,11 +30,9 @@ Region: TypeAlias = Annotated[str | None, typer.Option(help="Instead of AWS_REGI
 Profile: TypeAlias = Annotated[str | None, typer.Option(help="Of AWS's configuration files.", rich_help_panel=_SERVICE)]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="For programs.")]
 Function: TypeAlias = Annotated[
-    str | None, typer.Option(help="Whose execution it is, NAME or NAME:QUALIFIER: needed for a name, else searched for.")
+    str | None, typer.Option(help="Whose execution it is, NAME or NAME:QUALIFIER; else it is searched for in all.")
 ]
-Execution: TypeAlias = Annotated[
-    str, typer.Argument(metavar="EXECUTION", help="Its ARN, the beginning of its id, or its name, with --function.")
-]
+Execution: TypeAlias = Annotated[str, typer.Argument(metavar="EXECUTION", help="Its ARN, its name, or the beginning of its id.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,8 @@ def failing_well(command: str) -> Generator[None]:
     try:
         yield
     except (DurableError, OSError) as error:
-        typer.echo(f"everstep {command}: {error}", err=True)
+        nobody = isinstance(error, ServiceError) and error.code == ConnectionRefusedError.__name__
+        typer.echo(f"everstep {command}: {error}{'. Nothing answers there: is the server running?' if nobody else ''}", err=True)
         raise typer.Exit(2 if isinstance(error, UsageError | OSError) else 1) from None
 
 

@@ -1,6 +1,6 @@
-"""Which execution is meant: by its ARN, by its name with --function, or by the beginning of its id.
+"""Which execution is meant: by its ARN, by its name, or by the beginning of its id.
 
-Rule: what is meant must be one execution. If several fit, they are named, and nothing is done.
+Rule: what is meant must be one execution. If several fit, they are named, and nothing is done. A name comes before an id.
 """
 
 from __future__ import annotations
@@ -21,23 +21,17 @@ def arn_of(api: ExecutionsApi, reference: str, function: str | None) -> str:
     """The ARN of the execution that is meant. Raises UsageError, ServiceError."""
     if "/durable-execution/" in reference:
         return reference
-    if function is not None:
-        named = [_arn(one) for one in api.list(function, name=reference)] if _may_name(reference) else []
+    functions = [function] if function is not None else list(api.durable_functions())
+    if _may_name(reference):
+        named = [_arn(one) for name in functions for one in api.list(name, name=reference)]
         if named:
             return _only(named, reference)
-    functions = [function] if function is not None else list(api.durable_functions())
     if len(reference) >= SHORTEST:
         found = [_arn(one) for name in functions for one in api.list(name) if _arn(one).rpartition("/")[2].startswith(reference)]
         if found:
             return _only(found, reference)
-    if function is None:
-        raise UsageError(
-            f"no execution has an id that begins with {reference!r}. To name it by its name, say whose it is: --function; "
-            "`everstep list` shows what there is"
-        )
-    raise UsageError(
-        f"{function} has no execution that is called {reference!r}, or whose id begins with it: see `everstep list {function}`"
-    )
+    whose, listing = ("no function has an", "") if function is None else (f"{function} has no", f" {function}")
+    raise UsageError(f"{whose} execution that is called {reference!r}, or whose id begins with it: see `everstep list{listing}`")
 
 
 def _only(arns: list[str], reference: str) -> str:
