@@ -108,6 +108,7 @@ def test_what_a_handler_prints_does_not_stand_among_the_json() -> None:
     ("arguments", "said"),
     [
         (("nowhere:handler",), "there is no module 'nowhere'"),
+        (("tests/server/functions.py:quick",), "A module is named without .py: tests.server.functions:quick"),
         (("tests.server.functions:plain",), "decorate it with @durable"),
         (("tests.server.functions:quick", "--input", "{"), "is not JSON"),
         (("tests.server.functions:quick", "--store", "nosql://x"), "nosql"),

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from everstep.cli.connecting import AsJson, EndpointUrl, Place, Profile, Region
-from everstep.cli.start import read_input
+from everstep.cli.start import read_json
 
 CallbackId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="As `everstep show` prints it.")]
 
@@ -36,7 +36,7 @@ def succeed(
     with Place(endpoint_url, region, profile).api("callback succeed") as api:
         if result is not None and text is not None:
             raise UsageError("a callback has one result: --result or --text, not both")
-        api.succeed_callback(callback_id, text if result is None else read_input(result))
+        api.succeed_callback(callback_id, text if result is None else read_json(result, "--result"))
     _tell(callback_id, "succeeded", json)
 
 

@@ -89,7 +89,7 @@ class Lines:
         self._callbacks: set[str] = set()
 
     def __call__(self, record: Record, url: str | None) -> None:
-        for line in record.timeline().splitlines()[self._events :]:
+        for line in showing.timeline(record).splitlines()[self._events :]:
             typer.echo(line)
         self._events = len(record.events)
         for line in waiting(record, url):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from everstep.cli.connecting import AsJson, EndpointUrl, Execution, Function, Place, Profile, Region, of_our_own
-from everstep.cli.start import read_input
+from everstep.cli.start import read_json
 from everstep.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def fork(
 
     place = Place(endpoint_url, region, profile)
     with place.api("fork") as api:
-        result = None if edit_result is None else read_input(edit_result)
+        result = None if edit_result is None else read_json(edit_result, "--edit-result")
         arn = arn_of(api, execution, function)
         target = operation_of(following.record_of(api, arn), operation)
         with of_our_own("fork executions", place):

@@ -24,4 +24,4 @@ def history(
         if json:
             showing.print_json(history_of(api, {"DurableExecutionArn": arn, **api.describe(arn)}))
         else:
-            showing.console().print(record_of(api, arn).timeline())
+            showing.console().print(showing.timeline(record_of(api, arn)))

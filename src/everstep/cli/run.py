@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from everstep.cli.connecting import AsJson, failing_well
-from everstep.cli.start import read_input
+from everstep.cli.start import read_json
 from everstep.errors import UsageError
 from everstep.server.log_lines import LogLevel
 
@@ -32,7 +32,7 @@ def run_handler(
     from everstep.server.log_lines import configure
 
     with failing_well("run"):
-        payload = read_input(input)
+        payload = read_json(input)
         with ExitStack() as stack:
             if json:
                 stack.enter_context(showing.prints_aside())

@@ -40,7 +40,7 @@ def show(
     for line in facts(description, record):
         out.print(line)
     if timeline:
-        out.print(f"\n{record.timeline()}")
+        out.print(f"\n{showing.timeline(record)}")
 
 
 def _places(api: ExecutionsApi, arn: str) -> dict[tuple[str, str], str]:

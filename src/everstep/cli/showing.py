@@ -18,6 +18,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from everstep.testing.drawing import Line
+    from everstep.testing.records import RecordedExecution
 
 STYLES: Final = {
     "SUCCEEDED": "green",
@@ -34,6 +35,7 @@ STYLES: Final = {
     "DELETING": "dim",
 }
 _AS_WIDE_AS_NEEDED: Final = 10_000
+_TO_BE_EXACT_S: Final = 9.95
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
 
@@ -63,18 +65,33 @@ def status(name: str) -> Text:
 def ago(at_ms: float) -> str:
     """How long ago that was, or in how long it will be."""
     seconds = time.time() - at_ms / 1000
-    return f"in {span(-seconds)}" if seconds <= -1 else f"{span(max(seconds, 0))} ago"
+    return f"in {span(round(-seconds))}" if seconds <= -1 else f"{span(round(max(seconds, 0)))} ago"
 
 
 def span(seconds: float | timedelta) -> str:
-    """A length of time, with two units at the most."""
-    left = round(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds)
+    """A length of time, with two units at the most; a float of less than ten seconds as exactly as it says something."""
+    exact = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
+    if isinstance(exact, float) and 0 < exact < _TO_BE_EXACT_S:
+        return f"{exact:.1f}s" if exact >= 1 else f"{round(exact * 1_000)}ms"
+    left = round(exact)
     for size, unit in _UNITS:
         if left >= size:
             below = next((one for one in ((3_600, "h"), (60, "m"), (1, "s")) if one[0] < size), (1, "s"))
             rest = left % size // below[0]
             return f"{left // size}{unit}" + (f" {rest}{below[1]}" if rest else "")
     return f"{left}s"
+
+
+def timeline(record: RecordedExecution[str | None]) -> str:
+    """Its events, one a line, each with when it happened after the start, to the millisecond."""
+    from everstep.testing.drawing import timeline
+
+    return timeline(record.events, _to_the_millisecond)
+
+
+def _to_the_millisecond(time: timedelta) -> str:
+    whole = timedelta(days=time.days, seconds=time.seconds)
+    return f"{whole}.{time.microseconds // 1_000:03}"
 
 
 def print_json(value: object) -> None:

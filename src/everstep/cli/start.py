@@ -27,7 +27,7 @@ def start(
     from everstep.client.executions import split_qualifier
 
     with Place(endpoint_url, region, profile).api("start") as api:
-        payload = read_input(input)
+        payload = read_json(input)
         arn = api.start(function if split_qualifier(function)[1] else f"{function}:$LATEST", payload, name=name)
         if json:
             showing.print_json_line({"DurableExecutionArn": arn})
@@ -37,8 +37,8 @@ def start(
             raise following.finish(api, arn, as_json=json)
 
 
-def read_input(given: str) -> str:
-    """The JSON that is meant: a text, @FILE or - for standard input. Raises UsageError."""
+def read_json(given: str, option: str = "--input") -> str:
+    """The JSON that is meant: a text, @FILE or - for standard input. option: that it was given by. Raises UsageError."""
     import msgspec
 
     if given == "-":
@@ -50,10 +50,10 @@ def read_input(given: str) -> str:
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{where} cannot be read: {error}") from None
     else:
-        text, where = given, "the input"
+        text, where = given, option
     try:
         msgspec.json.decode(text)
     except msgspec.DecodeError as error:
-        hint = f" For a text, write it in quotes: '\"{text}\"'" if where == "the input" and text.isidentifier() else ""
+        hint = f" For a text, write it in quotes: '\"{text}\"'" if where == option and text.isidentifier() else ""
         raise UsageError(f"{where} is not JSON: {error}.{hint}") from None
     return text

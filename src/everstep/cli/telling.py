@@ -20,7 +20,8 @@ def facts(description: JsonObject, record: Record) -> Iterator[str]:
     yield ""
     yield f"arn      {record.arn}"
     took = f", took {span(record.took)}" if record.ended_at is not None else ""
-    yield f"started  {ago(record.started_at.timestamp() * 1000)}{took}, {record.invocations} invocations"
+    invoked = f"{record.invocations} invocation{'' if record.invocations == 1 else 's'}"
+    yield f"started  {ago(record.started_at.timestamp() * 1000)}{took}, {invoked}"
     if record.input not in (None, "null"):
         yield f"input    {record.input}"
     if record.status == "SUCCEEDED" and record.text not in (None, "null"):

@@ -64,6 +64,8 @@ def load(target: str) -> Callable[..., object]:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
+        if module.endswith(".py"):
+            raise UsageError(f"{target!r} is a file. A module is named without .py: {module[:-3].replace('/', '.')}:{name}") from None
         raise UsageError(f"{target!r} cannot be loaded: there is no module {error.name!r} in {os.getcwd()} or on the import path") from None
     except AttributeError:
         raise UsageError(f"{target!r} cannot be loaded: the module {module!r} has no {name!r}") from None

@@ -5,7 +5,7 @@ Rule: pure; what is drawn is read from the record.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
 
@@ -67,9 +67,11 @@ def _progress(operation: RecordedOperation) -> str:
     return f" · {ended} of {len(operation.children)} begun"
 
 
-def timeline(events: Sequence[Mapping[str, object]]) -> str:
+def timeline(events: Sequence[Mapping[str, object]], write: Callable[[timedelta], object] | None = None) -> str:
+    """write: how long after the start an event happened; to the second, unless said."""
+    write = write or roughly
     began = _time(events[0]) if events else 0
-    return "\n".join(f"{roughly(timedelta(milliseconds=_time(event) - began))!s:>20}  {_told(event)}" for event in events)
+    return "\n".join(f"{write(timedelta(milliseconds=_time(event) - began))!s:>20}  {_told(event)}" for event in events)
 
 
 def _told(event: Mapping[str, object]) -> str:
