@@ -69,6 +69,14 @@ def test_a_search_goes_on_by_pages_over_what_it_looked_into_in_vain(server: Runn
     assert waiting in found(server, WaitingName="approval", MaxItems=1)
 
 
+@pytest.mark.parametrize(("error_type", "is_found"), [("shop.TooDear", True), ("TooDear", True), ("Dear", False), ("shop", False)])
+def test_executions_are_found_by_their_errors_type_with_its_module_or_without(server: Running, error_type: str, is_found: bool) -> None:
+    arn = started(server.client, "sleeper")
+    server.client.stop_durable_execution(DurableExecutionArn=arn, Error={"ErrorType": "shop.TooDear"})
+
+    assert (arn in found(server, ErrorType=error_type)) == is_found
+
+
 @pytest.mark.parametrize(
     ("asked", "says"),
     [

@@ -55,13 +55,18 @@ async def list_executions(backend: Backend, call: Call) -> Answer:
         if len(found) == size:
             break
         last = execution
-        has_failed_so = error_type is None or (execution.error is not None and execution.error.error_type == error_type)
-        if has_failed_so and (waiting is None or execution.id in waits):
+        if (error_type is None or _failed_with(execution, error_type)) and (waiting is None or execution.id in waits):
             found.append(_found(execution, waits.get(execution.id)))
     more = None
     if last is not None and last is not candidates[-1]:
         more = markers.write(listing, [last.started_at, last.id], backend.now_ms())
     return ok(FoundPage(executions=found, next_marker=more))
+
+
+def _failed_with(execution: Execution, error_type: str) -> bool:
+    """error_type: with its module or without: shop.CardDeclined is a CardDeclined."""
+    recorded = "" if execution.error is None else execution.error.error_type or ""
+    return recorded == error_type or recorded.endswith(f".{error_type}")
 
 
 def _read_waiting(call: Call) -> Waiting | None:
