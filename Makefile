@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: screenshots help setup demo test test-all fuzz soak lint format types bench bench-console conformance conformance-all peers bench-peers bench-peers-service bench-peers-sdk clean
+.PHONY: browser screenshots help setup demo test test-all fuzz soak lint format types bench bench-console conformance conformance-all peers bench-peers bench-peers-service bench-peers-sdk clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,7 +50,13 @@ types: $(READY) ## Check types, twice: mypy and pyright
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-screenshots: $(READY) ## Draw docs/images from the console, with the order example (needs chromium)
+browser: $(READY) ## Bring a Chromium for the console's tests, unless there is one: Debian's where apt-get may, else Playwright's for this user alone
+	@if found=$$(command -v chromium || command -v chromium-browser); then echo "there is $$found"; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install --no-install-recommends chromium >/dev/null; then \
+		echo "installed $$(command -v chromium)"; \
+	else $(BIN)/python -m playwright install chromium; fi
+
+screenshots: $(READY) ## Draw docs/images from the console, with the order example (needs `make browser`)
 	$(BIN)/python -m tests.console.screenshots
 
 fuzz: $(READY) ## Run the randomised tests of the service and its HTTP API for EFFORT times as long as test does
@@ -77,7 +83,7 @@ peers: $(READY) ## Run handlers of the official Python SDK, and AWS's command li
 bench: $(READY) ## Measure, and print the figures
 	$(BIN)/python -m bench.run $(ARGS)
 
-bench-console: $(READY) ## Measure when the console's pages are seen, with 100,000 executions (needs chromium)
+bench-console: $(READY) ## Measure when the console's pages are seen, with 100,000 executions (needs `make browser`)
 	$(BIN)/python -m bench.console $(ARGS)
 
 bench-peers: bench-peers-service bench-peers-sdk ## Measure the service and the SDK beside others, and write bench/RESULTS.md (without ARGS)

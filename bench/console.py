@@ -18,7 +18,6 @@ import argparse
 import asyncio
 import http.client
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from urllib.parse import quote
 
 import psutil
 from playwright.sync_api import Browser, sync_playwright
+from tests.console.browsing import launch
 
 from bench.load import free_port, until_answered
 from bench.service import ROOT
@@ -218,9 +218,6 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--store", type=Path)
     options = parser.parse_args()
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        raise SystemExit("there is no chromium here: apt-get install chromium")
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix="bench-") as folder:
         path = options.store or Path(folder) / "console.db"
         if not path.exists():
@@ -229,10 +226,10 @@ def main() -> None:
             print(f"filled with {options.executions:,} executions in {time.perf_counter() - began:.0f} s", flush=True)
         with serving(path) as (url, server), sync_playwright() as playwright:
             api = ExecutionsApi(client_for(url, None))
-            measure(partial(playwright.chromium.launch, executable_path=chromium, args=["--no-sandbox"]), url, api, options)
+            measure(partial(launch, playwright), url, api, options)
             if not options.only:
                 idle(url, server, started(api, options.operations, stays=True))
-                follow(playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]), url, api, options)
+                follow(launch(playwright), url, api, options)
 
 
 def idle(url: str, server: psutil.Process, arn: str) -> None:

@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.console.browsing import launch
 from tests.console.visiting import in_path, start
 from tests.server.running import Running, declared, events_of, running, text_of, until
 
@@ -78,15 +79,12 @@ def _path(path: str, arns: Mapping[int, str]) -> str:
 
 
 def main() -> None:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        raise SystemExit("there is no chromium here: apt-get install chromium")
     LOOK.mkdir(parents=True, exist_ok=True)
     functions = [declared("order", handler="examples.order:order", Description="From payment to delivery", versions={1: None})]
     functions += [declared(name, handler=f"tests.server.functions:{name}") for name in ("caller", "quick", "plain")]
     with running(functions) as server, sync_playwright() as playwright:
+        browser = launch(playwright)
         arns = _executions(server)
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for name, view in VIEWS.items():
             _draw(browser, server, view, arns, LOOK / f"{name}.png", "light", 1100)
             if name.startswith("console"):

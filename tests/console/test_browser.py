@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from collections.abc import Generator
-from typing import Final
 
 import pytest
 
+from tests.console.browsing import shows
 from tests.console.functions import HOSTILE
 from tests.console.visiting import ended, page_of, start, waiting
 from tests.server.running import Running, status_of, until
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from playwright.sync_api import Browser, Page, Route, sync_playwright  # it may not be there
-
-CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here: apt-get install chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Generator[Page]:
-    """On a phone. Whatever the browser complains about, a broken policy say, fails the test."""
-    page = browser.new_page(viewport={"width": 390, "height": 844})
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("dialog", lambda dialog: dialog.accept())
-    yield page
-    page.close()
-    assert not complaints
-
-
-def shows(page: Page, condition: str) -> None:
-    """Wait until it holds. What Playwright has for that evaluates text in the page, which the policy forbids."""
-    until(lambda: bool(page.evaluate(condition)), condition)
+from playwright.sync_api import Page, Route  # it may not be there
 
 
 def test_a_waiting_callback_is_answered_and_the_page_follows(server: Running, page: Page) -> None:
