@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import httpx
 import msgspec
 
+from everstep.console.values import spaced, without_role
 from everstep.protocol.shapes import ErrorObject, Shape
 from everstep.protocol.sigv4 import DATE_FORMAT, Credentials, signed, uri_encode
 
@@ -45,6 +46,10 @@ class WaitingOperation(Shape, frozen=True):
     start_timestamp: float
     name: str | None = None
     due_timestamp: float | None = None
+
+    @property
+    def title(self) -> str:
+        return without_role(self.name or "") or spaced(self.type).replace("_", " ")
 
 
 class Found(Shape, frozen=True):

@@ -39,6 +39,7 @@ class Side(msgspec.Struct, frozen=True):
     seconds: float | None
     x: float
     width: float
+    is_branch: bool
     error: str
 
 
@@ -151,6 +152,7 @@ def _side(operation: Operation, starts_ms: float, ends_ms: float) -> Side:
         seconds=None if lasted is None else lasted / 1000,
         x=(operation.start_timestamp - starts_ms) * scale,
         width=max((ended_ms - operation.start_timestamp) * scale, 0.0001),
+        is_branch=operation.type == "CONTEXT",
         error="" if error is None else ": ".join(part for part in (error.error_type, error.error_message) if part),
     )
 

@@ -29,6 +29,9 @@ LEAST: Final = 0.0001
 
 
 async def execution(visit: Visit) -> Response:
+    """`operation`: the page of that one instead, where no script unfolds it."""
+    if chosen := visit.query("operation"):
+        return visit.to_operation(visit.arn, chosen)
     position = await visit.api.position(visit.arn, "", 0)  # asked first, so that the page hears of whatever comes later
     told, is_whole = await visit.histories.beginning(visit.api, visit.arn, SMALL)
     section = _section(told, 0, visit.now_s, await visit.api.call_sites(visit.arn)) if is_whole else None
@@ -47,7 +50,9 @@ async def _page(visit: Visit, section: Section | None, position: str) -> Respons
 
 
 async def operations(visit: Visit) -> Response:
-    """A section of the timeline. `from`: how many operations come before it."""
+    """A section of the timeline. `from`: how many operations come before it; `operation`: as in the page."""
+    if chosen := visit.query("operation"):
+        return visit.to_operation(visit.arn, chosen)
     start = visit.number("from")
     shown = await visit.api.execution(visit.arn, with_data=False)
     told = await visit.histories.whole(visit.api, visit.arn)

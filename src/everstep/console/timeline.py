@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, cast
 
-from everstep.console.values import spaced
+from everstep.console.values import spaced, without_role
 
 Event: TypeAlias = Mapping[str, object]
 SpanKind: TypeAlias = Literal["attempt", "delay", "wait", "callback", "invoke", "branch", "failed-attempt"]
@@ -65,7 +65,7 @@ class Operation:
 
     @property
     def title(self) -> str:
-        return self.name or (f"invoke {self.function}" if self.function else self.sub_type or self.kind_word)
+        return without_role(self.name) or (f"invoke {self.function}" if self.function else self.sub_type or self.kind_word)
 
     @property
     def kind_word(self) -> str:

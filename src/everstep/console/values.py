@@ -29,6 +29,8 @@ WORDS: Final = {
     "RETRYING": "Retrying",
     "CANCELLED": "Cancelled",
 }
+_ROLE: Final = "create callback id"
+"""What SDKs add to the name of a wait_for_callback, for the callback in it."""
 STATUSES: Final = ("RUNNING", "PAUSING", "PAUSED", "SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED", "DELETING")
 OPEN: Final = ("RUNNING", "PAUSING", "PAUSED")
 
@@ -107,6 +109,11 @@ def json_problem(text: str) -> str | None:
 def spaced(name: str) -> str:
     """The words of a name in CamelCase, in lower case."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+
+
+def without_role(name: str) -> str:
+    """What the user called it, of the callback inside a wait_for_callback."""
+    return name.removesuffix(_ROLE).rstrip()
 
 
 def rate(per_hour: float) -> str:

@@ -64,6 +64,11 @@ class Visit:
     def root(self) -> str:
         return str(self.request.scope.get("root_path", ""))
 
+    @property
+    def is_for_htmx(self) -> bool:
+        """Whether a part of a page is asked for, to be put into one that is open."""
+        return "hx-request" in self.request.headers
+
     def query(self, name: str) -> str:
         return self.request.query_params.get(name, "")
 
@@ -77,14 +82,16 @@ class Visit:
         return self.form.get(name, [""])[0].replace("\r\n", "\n")
 
     def page(self, name: str, status: int = 200, **shown: object) -> Response:
-        style = "" if self.request.headers.get("hx-request") else Markup(STYLE)  # who asks for a part has it already
+        style = "" if self.is_for_htmx else Markup(STYLE)  # who asks for a part has it already
         is_signed_in = self.sessions.credentials_of(self.cookie) is not None
         common: dict[str, object] = {"root": self.root, "proof": self.sessions.proof(self.cookie), "now": self.now_s}
         common |= {"is_signed_in": is_signed_in, "folded_chars": values.FOLDED_CHARS, "style": style}
+        if name.startswith("_") and not self.is_for_htmx:
+            name, common = "part.html", common | {"part": name}  # followed as a link, where no script runs
         return HTMLResponse(self._pages.get_template(name).render(common | shown), status)
 
     def problem(self, status: int, title: str, message: str) -> Response:
-        if self.request.headers.get("hx-request"):
+        if self.is_for_htmx:
             return self.page("_problem.html", 200, title=title, message=message)  # htmx shows no page of another status
         return self.page("problem.html", status, title=title, message=message)
 
@@ -94,6 +101,9 @@ class Visit:
 
     def to_execution(self, arn: str) -> Response:
         return self.to(f"/executions/{quote(arn, safe='')}")
+
+    def to_operation(self, arn: str, operation_id: str) -> Response:
+        return self.to(f"/operation/{quote(arn, safe='')}?id={quote(operation_id, safe='')}")
 
 
 Page: TypeAlias = Callable[[Visit], Awaitable[Response]]
@@ -135,7 +145,7 @@ class Reception:
             return await page(visit)
         except Refused as error:
             if error.needs_sign_in:
-                if request.headers.get("hx-request"):
+                if visit.is_for_htmx:
                     return Response(headers={"hx-redirect": f"{visit.root}/sign-in"})
                 return visit.to("/sign-in")
             return visit.problem(error.status if error.status < 500 else 502, error.code, error.message)

@@ -40,10 +40,10 @@ function draw() {
   ticks.replaceChildren();
   for (let at = Math.ceil(from / step - 1e-9) * step; at <= to; at += step) {
     const place = (at - from) / (to - from);
-    if (place > 0.97) break;
     const tick = Object.assign(document.createElement("span"), { textContent: words(at, step) });
     tick.style.left = `${place * 100}%`;
     ticks.append(tick);
+    if (tick.offsetLeft + tick.offsetWidth > ticks.clientWidth) tick.remove(); // rather none than half of one
   }
   for (const button of document.querySelectorAll("[data-zoom=out], [data-zoom=all], [data-zoom=left], [data-zoom=right]")) button.disabled = !shown;
 }
