@@ -81,6 +81,24 @@ def test_on_a_terminal_the_tree_is_drawn_in_its_place_and_left_there_at_the_end(
     assert 'SUCCEEDED\x1b[0m → {"total":8}' in shown
 
 
+def test_on_a_terminal_the_command_that_answers_a_callback_is_one_line_however_narrow_it_is(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(APP)
+    ours, theirs = pty.openpty()
+    environ = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "60"}
+    command = [*COMMAND, "run", "shop:order", "--input", '"17"']
+    shown = ""
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ, cwd=tmp_path) as running:
+        os.close(theirs)
+        for part in read_all(ours):
+            shown += part
+            if found := re.search(r"everstep (callback succeed \S+) --result JSON (--endpoint-url http://127.0.0.1:\d+)\r", shown):
+                CliRunner().invoke(application(), [*found[1].split(), "--result", '"yes"', *found[2].split()])
+                break
+        shown += "".join(read_all(ours))
+
+    assert running.returncode == 0, shown
+
+
 def read_all(terminal: int) -> Iterator[str]:
     """What is written to it, until nobody has it open any more."""
     with suppress(OSError):

@@ -67,6 +67,17 @@ def test_a_text_line_says_it_in_brackets(root_logger: logging.Logger, capsys: py
     assert line.endswith("WARNING everstep.other: slow [function=order, requestId=i-1]")
 
 
+def test_a_brief_line_has_the_time_of_day_and_the_executions_name(root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("brief", "info")
+    with about({"function": "order", "executionArn": "arn:aws:lambda:us-east-1:1:function:order:1/durable-execution/order-17/0bd7"}):
+        logging.getLogger("shop").info("hello")
+    logging.getLogger("shop").info("of nobody")
+
+    of_order, of_nobody = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d INFO shop: hello \[order-17\]", of_order)
+    assert of_nobody.endswith("INFO shop: of nobody")
+
+
 def test_a_server_writes_nothing_but_json_lines_and_no_payloads() -> None:
     arguments = ["server", f"{HERE}:logging_one", "--store", "memory://", "--port", "0", "--log-format", "json", "--log-level", "debug"]
     process = subprocess.Popen([*COMMAND, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)

@@ -45,7 +45,7 @@ def compare(
         return
     out = showing.console()
     for side, one in (("left ", found.left), ("right", found.right)):
-        out.print(f"{side}  {one.arn}")
+        out.print(f"{side}  {one.arn}", soft_wrap=True)
     _print_table(found, found.pairs if everything else found.differing)
     for line in _summary(found):
         out.print(line)

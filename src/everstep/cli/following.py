@@ -1,13 +1,14 @@
 """An execution as it goes on: what is new is read again and again until it ends, and shown as it changes.
 
-Rule: on a terminal the tree of operations is drawn anew in its place. Elsewhere each event is a line, written once, when it is there.
+Rule: on a terminal the tree of operations is drawn anew in its place, and how callbacks are answered stands above it. Elsewhere each event
+is a line, written once, when it is there.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
@@ -70,15 +71,29 @@ def follow(api: ExecutionsApi, arn: str, *, show: Show, url: str | None = None) 
 
 @contextmanager
 def shown() -> Generator[Show]:
-    """On a terminal the tree, in its place; elsewhere a line for each event, and for each callback that waits."""
+    """On a terminal the tree, in its place, below a line for each callback that waits; elsewhere a line for each event as well."""
     if not sys.stdout.isatty():
         yield Lines()
         return
-    from rich.console import Group
     from rich.live import Live
 
+    told: set[str] = set()
     with Live(console=showing.console(), auto_refresh=False, transient=True) as live:
-        yield lambda record, url: live.update(Group(showing.tree(record.lines()), *waiting(record, url)), refresh=True)
+
+        def show(record: Record, url: str | None) -> None:
+            for line in _untold(waiting(record, url), told):
+                live.console.print(line, soft_wrap=True)  # as one line, to be copied
+            live.update(showing.tree(record.lines()), refresh=True)
+
+        yield show
+
+
+def _untold(lines: Iterable[str], told: set[str]) -> Iterator[str]:
+    """Those that are not among the told ones, where they then are."""
+    for line in lines:
+        if line not in told:
+            told.add(line)
+            yield line
 
 
 class Lines:
@@ -92,10 +107,8 @@ class Lines:
         for line in showing.timeline(record).splitlines()[self._events :]:
             typer.echo(line)
         self._events = len(record.events)
-        for line in waiting(record, url):
-            if line not in self._callbacks:
-                self._callbacks.add(line)
-                typer.echo(line)
+        for line in _untold(waiting(record, url), self._callbacks):
+            typer.echo(line)
 
 
 class Objects:

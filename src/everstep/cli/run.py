@@ -38,7 +38,7 @@ def run_handler(
                 stack.enter_context(showing.prints_aside())
             function = _function(handler)
             show = _say_nothing if json else stack.enter_context(following.shown())
-            configure("text", log_level)  # now, so that what is logged stands above the tree
+            configure("brief", log_level)  # now, so that what is logged stands above the tree
             url = stack.enter_context(serving_here(store, [function]))
             api = stack.enter_context(Place(url, None, None).api("run"))
             arn = api.start(f"{function.name}:$LATEST", payload, name=name)

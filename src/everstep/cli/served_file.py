@@ -79,7 +79,7 @@ def _serve(file: Path, store: str, port: int, *, as_json: bool) -> int:
         sys.stderr.write(f"{file} does not import:\n{_own_lines(error)}")
         return DOES_NOT_IMPORT
     targets = [f"{name}={module}:{variable}" for name, variable in handlers.items()]
-    server(handlers=targets, store=store, port=port, grace=GRACE_S, json=as_json)
+    server(handlers=targets, store=store, port=port, grace=GRACE_S, log_format="brief", json=as_json)
     return 0
 
 

@@ -51,7 +51,9 @@ def server(
     grace: Annotated[float, typer.Option(min=0, help="Seconds that invocations may go on when the server stops.")] = 10.0,
     region: Annotated[str, typer.Option(help="As it appears in ARNs.")] = "us-east-1",
     account: Annotated[str, typer.Option(help="As it appears in ARNs.")] = "123456789012",
-    log_format: Annotated[LogFormat, typer.Option(help="Lines of text, or a JSON object on each.")] = "text",
+    log_format: Annotated[
+        LogFormat, typer.Option(help="Lines of text, with all that is known or in brief, or a JSON object on each.")
+    ] = "text",
     log_level: Annotated[LogLevel, typer.Option(help="The least that is logged.")] = "info",
     check: Annotated[
         bool, typer.Option("--check", help="Serve nothing: check the store, say what is wrong, and exit 0 (nothing), 1 or 2 (could not).")

@@ -38,7 +38,7 @@ def show(
     out = showing.console()
     out.print(showing.tree(record.lines(where)))
     for line in facts(description, record):
-        out.print(line)
+        out.print(line, soft_wrap=True)  # what is copied from it has no line ends
     if timeline:
         out.print(f"\n{showing.timeline(record)}")
 
