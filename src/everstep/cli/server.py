@@ -164,7 +164,10 @@ def named(handler: str) -> tuple[str, str]:
 
 
 async def until_signal() -> None:
-    """Returns when the process is asked to stop, by SIGINT or SIGTERM. A second signal ends it."""
+    """Returns when the process is asked to stop, by SIGINT or SIGTERM. A second signal ends it at once, by the system's own means.
+
+    Python's would be a KeyboardInterrupt, which is lost if it is raised where an event loop or a destructor passes errors over.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -174,3 +177,4 @@ async def until_signal() -> None:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
