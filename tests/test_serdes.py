@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -621,7 +622,7 @@ def remembered() -> Order:
         ("".join, object),
         (time.sleep, object),
     ],
-    ids=str,
+    ids=lambda value: re.sub(" at 0x[0-9a-f]+", "", str(value)),  # a test is called the same in every process
 )
 def test_a_functions_result_is_read_as_its_return_annotation(function: Callable[..., object], annotation: object) -> None:
     for _ in range(2):  # the first time, and from then on

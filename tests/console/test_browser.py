@@ -162,7 +162,7 @@ def test_a_zoomed_timeline_stays_so_while_it_goes_on(server: Running, page: Page
     with page.expect_response(lambda response: "/operations/" in response.url):
         server.client.pause_durable_execution(DurableExecutionArn=arn)
 
-    assert page.evaluate("document.querySelector('.operation svg.track').viewBox.baseVal.width") < 500
+    shows(page, "document.querySelector('.operation svg.track').viewBox.baseVal.width < 500")
 
 
 def test_operations_are_walked_through_and_opened_by_keys(server: Running, page: Page) -> None:

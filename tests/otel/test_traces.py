@@ -307,7 +307,9 @@ def test_the_trace_that_lambda_names_is_continued_if_it_is_sampled(
     provider.shutdown()
 
 
-@pytest.mark.parametrize("sampler", [ALWAYS_OFF, ParentBased(ALWAYS_OFF), ParentBased(TraceIdRatioBased(0))], ids=str)
+@pytest.mark.parametrize(
+    "sampler", [ALWAYS_OFF, ParentBased(ALWAYS_OFF), ParentBased(TraceIdRatioBased(0))], ids=["off", "as the parent", "of a ratio"]
+)
 def test_an_execution_that_is_not_sampled_leaves_no_span_at_all(receiver: Receiver, sampler: object) -> None:
     run(tracer_provider(receiver.url, sampler), "execution", warm=True)  # type: ignore[arg-type]  # one of the three
 
