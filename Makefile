@@ -4,6 +4,7 @@ PYTHON ?= python3
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14
 VENV ?= .venv
 ARGS ?=
+JOBS ?= -n auto --maxprocesses 4 --dist loadfile
 EFFORT ?= 30
 
 BIN := $(VENV)/bin
@@ -17,7 +18,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo 'PYTHON=python3.13 picks the interpreter when .venv is made; ARGS="-k retry" is passed on to test, demo and bench.'
+	@echo 'PYTHON=python3.13 picks the interpreter when .venv is made; ARGS="-k retry" is passed on to test, demo and bench. JOBS= runs all tests in one process.'
 
 setup: $(READY) ## Make .venv and install the package and its tools (the others do it when needed)
 
@@ -26,7 +27,7 @@ demo: $(READY) ## Show an execution that survives a crash
 
 test: $(READY) ## Run the tests
 	@$(BIN)/python -m tests.conformance.suite || echo 'the conformance suite cannot be downloaded: its tests are skipped' >&2
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(JOBS) $(ARGS)
 
 test-all: ## Run the tests on every interpreter of PYTHONS that this machine has
 	@found=''; \

@@ -12,17 +12,23 @@ import pytest
 
 from everstep.client.blocking import Blocking
 
+_others: set[Thread] = set()
+"""Threads of what other tests in this process have left open."""
+
 
 def workers() -> list[Thread]:
-    return [thread for thread in threads() if thread.name == "everstep-calls"]
+    """Those that a test of these has begun."""
+    return [thread for thread in threads() if thread.name == "everstep-calls" and thread not in _others]
+
+
+@pytest.fixture(autouse=True)
+def others() -> None:
+    _others.clear()
+    _others.update(workers())
 
 
 @pytest.fixture
 def blocking() -> Blocking:
-    """One whose threads are the only ones."""
-    gc.collect()
-    for thread in workers():
-        thread.join(1)
     return Blocking()
 
 

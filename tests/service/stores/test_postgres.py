@@ -275,15 +275,15 @@ async def test_an_owed_invocation_is_claimed_by_who_has_the_function(postgres: S
 
 
 async def test_the_dead_are_taken_over_from_and_the_living_are_not(postgres: Server) -> None:
-    url = postgres.new_schema(lease_s=0.3)
+    url = postgres.new_schema(lease_s=1)
     async with opened(url) as one, opened(url) as other:
         await one.commit([busy("e-1")])
         assert await other.take_over(["order"], limit=9) == []
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.6)
         assert await one.renew()
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.6)
         assert await other.take_over(["order"], limit=9) == []
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.6)
         assert await other.take_over(["invoice"], limit=9) == []
         assert await other.take_over(["order"], limit=9) == ["e-1"]
         assert not await one.renew()
