@@ -19,7 +19,7 @@ from tests.service.stores.rows import step_write
 
 from everstep.service.stores.api import StoreError
 from everstep.service.stores.sqlite import SqliteStore
-from everstep.service.stores.sqlite.pace import BRIEF_S, PROOF
+from everstep.service.stores.sqlite.pace import PROOF
 from everstep.service.stores.sqlite.schema import connect_for_writing, migrations
 from everstep.service.stores.sqlite.store import MOST_HERE
 from everstep.service.stores.sqlite.writer import MAX_PAGES_LOGGED, PAGE_BYTES, Writer
@@ -278,7 +278,7 @@ async def test_a_larger_group_is_committed_while_the_loop_goes_on(tmp_path: Path
 
 async def test_a_commit_that_took_long_makes_the_next_ones_leave_the_loop_alone(tmp_path: Path) -> None:
     async with opened_on_a_quick_disk(tmp_path / FILE) as (store, threads):
-        await store.writer.call(lambda writer: writer.pace.note(BRIEF_S))
+        await store.writer.call(lambda writer: writer.pace.note(1.0))
         await store.commit([step_write("e-0", 21)])
 
         assert threading.get_ident() not in threads

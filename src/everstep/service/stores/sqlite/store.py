@@ -1,6 +1,6 @@
 """The SQLite store as the service sees it: one file, owned by one service, written in one thread and read in another.
 
-Small commits are made on the loop's own thread while the disk is quick. See ADR 17.
+Commits are made on the loop's own thread while the disk is quick. See ADR 17.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from everstep.service.stores.sqlite.resident import Resident
 from everstep.service.stores.sqlite.schema import Synchronous, connect_for_reading, connect_for_writing
 from everstep.service.stores.sqlite.writer import Writer
 
-MOST_HERE: Final = 2
-"""Writes that are committed on the loop's own thread: one, or a start with its first invocation. While more are there, other work is, too,
-that goes on during the wait for the disk."""
+MOST_HERE: Final = 64
+"""Writes that are committed on the loop's own thread at a time: more would hold it up for long, however quick the disk is."""
 
 
 class SqliteStore:

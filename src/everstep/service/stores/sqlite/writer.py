@@ -23,8 +23,6 @@ from everstep.service.stores.rows import encode_event, encode_execution, encode_
 from everstep.service.stores.sqlite.pace import Pace
 from everstep.service.stores.sqlite.schema import BUSY_TIMEOUT_S, transaction
 
-FEW: Final = 4
-"""Writes in a commit that says how quick the disk is. In a larger one the time goes into the rows."""
 MAX_PAGES_LOGGED: Final = 1_000
 """How long the write-ahead log becomes, estimated in pages. Source: SQLite's own default."""
 ROWS_PER_STATEMENT: Final = (64, 16, 4, 1)
@@ -108,8 +106,7 @@ class Writer:
             raise
         self._was_full = False
         self._remember(heads)
-        if len(writes) <= FEW:
-            self.pace.note(time.perf_counter() - began_at)
+        self.pace.note(time.perf_counter() - began_at, len(writes))
         return taken
 
     def _move_log(self, how: Literal["PASSIVE", "TRUNCATE"]) -> None:
