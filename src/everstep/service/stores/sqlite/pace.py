@@ -10,7 +10,7 @@ from typing import Final
 BRIEF_S: Final = 0.001
 """What the loop may be held up by the disk: less than a collection of garbage may take."""
 WRITE_S: Final = 0.0001
-"""What a write may take besides, in Python and SQLite. Wherever it is made, the loop goes without the interpreter's lock for most of that."""
+"""What a write may take besides, in Python and SQLite. Wherever it is made, the loop goes without the interpreter's lock meanwhile."""
 PROOF: Final = 16
 """How many commits in a row must have been brief."""
 
