@@ -25,6 +25,10 @@ from everstep.service.stores.sqlite.schema import BUSY_TIMEOUT_S, transaction
 
 MAX_PAGES_LOGGED: Final = 1_000
 """How long the write-ahead log becomes, estimated in pages. Source: SQLite's own default."""
+FEW_PAGES_LOGGED: Final = 250
+"""How long it becomes while executions write one by one. They write the same few pages again and again, which are soon moved, and a commit
+costs half of what it does while the log still grows: 190 µs instead of 360."""
+FEW_WRITES: Final = 2
 ROWS_PER_STATEMENT: Final = (64, 16, 4, 1)
 HEADS_KEPT: Final = 10_000
 PAGE_BYTES: Final = 4_096
@@ -68,7 +72,7 @@ class Writer:
 
     def commit_briefly(self, writes: Sequence[Write]) -> list[bool] | None:
         """Commit if that is done in a moment, as far as one can know; None: nothing was done, it is to be done where there is time."""
-        if not self.pace.is_brief or self._pages_logged > MAX_PAGES_LOGGED:
+        if not self.pace.is_brief or self._is_log_long(writes):
             return None
         self._have_patience(False)
         try:
@@ -81,9 +85,12 @@ class Writer:
 
     def commit(self, writes: Sequence[Write]) -> list[bool]:
         self._have_patience(True)
-        if self._pages_logged > MAX_PAGES_LOGGED:
+        if self._is_log_long(writes):
             self._move_log("PASSIVE")
         return self._commit(writes)
+
+    def _is_log_long(self, writes: Sequence[Write]) -> bool:
+        return self._pages_logged > (FEW_PAGES_LOGGED if len(writes) <= FEW_WRITES else MAX_PAGES_LOGGED)
 
     def _have_patience(self, is_patient: bool) -> None:
         """Whether to wait for a lock of another program."""
