@@ -9,7 +9,7 @@ import pytest
 
 from everstep.cli.references import arn_of
 from everstep.client.executions import ExecutionsApi
-from everstep.errors import UsageError
+from everstep.errors import ServiceError, UsageError
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:order:$LATEST/durable-execution"
 
@@ -36,7 +36,7 @@ def test_an_id_may_be_cut_short_as_long_as_it_means_one() -> None:
     assert meant("abcd2") == "second/abcd2222"
     with pytest.raises(UsageError, match=r"any of 2 executions; say more of the id.*\n.*abcd1111\n.*abcd2222"):
         meant("abcd")
-    with pytest.raises(UsageError, match="no function has an execution that is called 'abc', or whose id"):
+    with pytest.raises(ServiceError, match="no function has an execution that is called 'abc', or whose id"):
         meant("abc")
 
 

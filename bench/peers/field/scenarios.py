@@ -107,7 +107,7 @@ SCENARIOS: Final = (
         name="restart",
         title="Going on after a restart, with an execution of 1,000 steps open",
         note="From the start of the service in a new process to the body of step 1,002; importing it does not count. On PostgreSQL, "
-        "Everstep sees that the process that died is gone, as it was on the same machine; Absurd waits for its lease, here of 5 s. DBOS has the "
+        "Everstep sees that the process that died on the same machine is gone; Absurd waits for its lease, here of 5 s. DBOS has the "
         "same executor name again. Of Restate the server and the service have ended, and the service is up again when the server starts. "
         "The local runner cannot go on.",
         columns={"to_go_on_ms": "ms"},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from everstep.errors import UsageError
+from everstep.errors import ServiceError, UsageError
 
 if TYPE_CHECKING:
     from everstep.client.executions import ExecutionsApi, JsonObject
@@ -18,7 +18,7 @@ _SHOWN: Final = 5
 
 
 def arn_of(api: ExecutionsApi, reference: str, function: str | None) -> str:
-    """The ARN of the execution that is meant. Raises UsageError, ServiceError."""
+    """The ARN of the execution that is meant. Raises UsageError if it may be several, ServiceError if it is none."""
     if "/durable-execution/" in reference:
         return reference
     functions = [function] if function is not None else list(api.durable_functions())
@@ -31,7 +31,8 @@ def arn_of(api: ExecutionsApi, reference: str, function: str | None) -> str:
         if found:
             return _only(found, reference)
     whose, listing = ("no function has an", "") if function is None else (f"{function} has no", f" {function}")
-    raise UsageError(f"{whose} execution that is called {reference!r}, or whose id begins with it: see `everstep list{listing}`")
+    message = f"{whose} execution that is called {reference!r}, or whose id begins with it: see `everstep list{listing}`"
+    raise ServiceError(message, code="ResourceNotFoundException", status=404)
 
 
 def _only(arns: list[str], reference: str) -> str:
