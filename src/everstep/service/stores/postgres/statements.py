@@ -66,7 +66,7 @@ found AS MATERIALIZED (
     FROM new JOIN executions e ON e.id = new.id AND e.revision = new.expected
     ORDER BY e.id FOR UPDATE OF e
 )"""
-# Alone, what is written are the statement's own parameters: that spares the server 50 µs of 140.
+# Alone, what is written are the statement's own parameters: that spares the server 50 µs of 140. INSERT_ONE does so, too.
 FIND_ONE: Final = """
 WITH found AS MATERIALIZED (
     SELECT number, id, owner AS owner_before, status AS status_before FROM executions
@@ -95,6 +95,19 @@ written AS (
     RETURNING number, id, owner, NULL AS owner_before, 'RUNNING' AS status_before, status
 ),
 found AS MATERIALIZED (SELECT new.* FROM new JOIN written ON written.number = new.number)"""
+INSERT_ONE: Final = """
+WITH written AS (
+    INSERT INTO executions (
+        number, id, function, name, version, status, started_at, due_at, owed_at, needs_recovery, revision, owner, body
+    )
+    VALUES (
+        nextval('execution_numbers'), {id}, {function}, {name}, {version}, {status}, {started_at}, NULLIF({due_at}, {never}),
+        NULLIF({owed_at}, {never}), {needs_recovery}, {revision}, CASE WHEN {needs_owner} THEN %(me)b::text END, {body}
+    )
+    ON CONFLICT DO NOTHING
+    RETURNING number, id, owner, NULL AS owner_before, 'RUNNING' AS status_before, status
+),
+found AS (SELECT number, id FROM written)"""
 WITH_RECORDS: Final = """,
 recorded AS (
     INSERT INTO operations SELECT found.number, {records}
@@ -139,10 +152,13 @@ def statement(shape: Shape) -> Template:
     The parts: n: executions, r: records, p: payloads, o: what webhooks are owed.
     """
     columns = (CREATED if shape.is_new else UPDATED) + (() if shape.is_alone else RANGES)
-    new = f"{_rows('n', columns, 1) if shape.is_alone else _unnested('n', columns)} AS n({', '.join(name for name, _ in columns)})"
-    is_found = shape.is_new or not shape.is_alone  # else a value stands where it is used
-    values = {name: f"found.{name}" if is_found else _value("n", 0, place, kind) for place, (name, kind) in enumerate(columns)}
-    begin = INSERT if shape.is_new else (FIND_ONE if shape.is_alone else FIND) + UPDATE
+    if shape.is_alone:
+        begin = INSERT_ONE if shape.is_new else FIND_ONE + UPDATE
+        values = {name: _value("n", 0, place, kind) for place, (name, kind) in enumerate(columns)}
+    else:
+        begin = INSERT if shape.is_new else FIND + UPDATE
+        values = {name: f"found.{name}" for name, _ in columns}
+    new = f"{_unnested('n', columns)} AS n({', '.join(name for name, _ in columns)})"
     text = begin.format(new=new, never=NEVER, **values)
     if shape.records:
         text += WITH_RECORDS.format(records=_elements("r", RECORDS, "records", shape.is_alone, shape.records))
