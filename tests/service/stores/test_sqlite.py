@@ -22,7 +22,7 @@ from everstep.service.stores.sqlite import SqliteStore
 from everstep.service.stores.sqlite.pace import PROOF
 from everstep.service.stores.sqlite.schema import connect_for_writing, migrations
 from everstep.service.stores.sqlite.store import MOST_HERE
-from everstep.service.stores.sqlite.writer import MAX_PAGES_LOGGED, PAGE_BYTES, Writer
+from everstep.service.stores.sqlite.writer import MAX_BYTES_BRIEFLY, MAX_PAGES_LOGGED, PAGE_BYTES, Writer
 
 FILE = "executions.db"
 
@@ -272,6 +272,13 @@ async def test_a_lone_commit_is_made_here_while_the_disk_is_quick(tmp_path: Path
 async def test_a_larger_group_is_committed_while_the_loop_goes_on(tmp_path: Path) -> None:
     async with opened_on_a_quick_disk(tmp_path / FILE) as (store, threads):
         await store.commit([step_write(f"e-{number}", 1) for number in range(1, MOST_HERE + 2)])
+
+        assert threading.get_ident() not in threads
+
+
+async def test_what_is_large_is_committed_while_the_loop_goes_on(tmp_path: Path) -> None:
+    async with opened_on_a_quick_disk(tmp_path / FILE) as (store, threads):
+        await store.commit([step_write("e-0", 21, result="x" * MAX_BYTES_BRIEFLY)])
 
         assert threading.get_ident() not in threads
 

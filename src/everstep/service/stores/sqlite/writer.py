@@ -29,6 +29,8 @@ FEW_PAGES_LOGGED: Final = 250
 """How long it becomes while executions write one by one. They write the same few pages again and again, which are soon moved, and a commit
 costs half of what it does while the log still grows: 190 µs instead of 360."""
 FEW_WRITES: Final = 2
+MAX_BYTES_BRIEFLY: Final = 1_000_000
+"""What is written in a moment on any disk that is quick."""
 ROWS_PER_STATEMENT: Final = (64, 16, 4, 1)
 HEADS_KEPT: Final = 10_000
 PAGE_BYTES: Final = 4_096
@@ -74,9 +76,12 @@ class Writer:
         """Commit if that is done in a moment, as far as one can know; None: nothing was done, it is to be done where there is time."""
         if not self.pace.is_brief or self._is_log_long(writes):
             return None
+        encoded = [encode(write) for write in writes]
+        if sum(map(size_of, encoded)) > MAX_BYTES_BRIEFLY:
+            return None
         self._have_patience(False)
         try:
-            return self._commit(writes)
+            return self._commit(encoded)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
@@ -87,7 +92,7 @@ class Writer:
         self._have_patience(True)
         if self._is_log_long(writes):
             self._move_log("PASSIVE")
-        return self._commit(writes)
+        return self._commit([encode(write) for write in writes])
 
     def _is_log_long(self, writes: Sequence[Write]) -> bool:
         return self._pages_logged > (FEW_PAGES_LOGGED if len(writes) <= FEW_WRITES else MAX_PAGES_LOGGED)
@@ -98,16 +103,15 @@ class Writer:
             self.connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000) if is_patient else 0}")
             self._is_patient = is_patient
 
-    def _commit(self, writes: Sequence[Write]) -> list[bool]:
+    def _commit(self, writes: Sequence[EncodedWrite]) -> list[bool]:
         began_at = time.perf_counter()
-        encoded = [encode(write) for write in writes]
         heads: dict[str, Head] = {}
         if self._was_full:
             self._move_log("TRUNCATE")
         try:
             with transaction(self.connection):
-                taken = self._place_all(encoded, heads)
-                self._record([write for write, is_taken in zip(encoded, taken, strict=True) if is_taken], heads)
+                taken = self._place_all(writes, heads)
+                self._record([write for write, is_taken in zip(writes, taken, strict=True) if is_taken], heads)
         except sqlite3.OperationalError as error:
             self._was_full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
             raise
@@ -260,6 +264,12 @@ def encode(write: Write) -> EncodedWrite:
         [(event.event_id, encode_event(event)) for event in write.events],
         write.notices,
     )
+
+
+def size_of(write: EncodedWrite) -> int:
+    """In bytes, about."""
+    bodies = sum(len(body) for part in (write.records, write.events) for _, body in part)
+    return bodies + len(write.execution.input or "") + len(write.execution.result or "")
 
 
 def _places(rows: int, columns: int) -> str:
