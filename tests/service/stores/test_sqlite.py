@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from tests.service.stores.rows import step_write
 
-from everstep.service.stores.api import StoreError
+from everstep.service.stores.api import StoreError, Write
 from everstep.service.stores.sqlite import SqliteStore
 from everstep.service.stores.sqlite.pace import PROOF
 from everstep.service.stores.sqlite.schema import connect_for_writing, migrations
@@ -229,18 +229,21 @@ def test_the_write_ahead_log_is_emptied_when_it_may_be_what_fills_the_disk(tmp_p
     connection.close()
 
 
+async def waits_for_another_programs_transaction(store: SqliteStore, path: Path, write: Write) -> bool:
+    """Whether a commit goes on only when that transaction has ended, and the loop all the time."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    commit = asyncio.ensure_future(store.commit([write]))
+    await asyncio.wait([commit], timeout=0.05)
+    was_waiting = not commit.done()
+    other.execute("ROLLBACK")
+    other.close()
+    return was_waiting and await commit == [True]
+
+
 async def test_another_programs_transaction_is_waited_for(tmp_path: Path) -> None:
     async with opened(tmp_path / FILE) as store:
-        other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        commit = asyncio.ensure_future(store.commit([step_write("e-1", 1)]))
-        await asyncio.wait([commit], timeout=0.05)
-        was_waiting = not commit.done()
-        other.execute("ROLLBACK")
-        other.close()
-
-        assert was_waiting
-        assert await commit == [True]
+        assert await waits_for_another_programs_transaction(store, tmp_path / FILE, step_write("e-1", 1))
 
 
 # On the loop's own thread, or not
@@ -293,16 +296,7 @@ async def test_a_commit_that_took_long_makes_the_next_ones_leave_the_loop_alone(
 
 async def test_a_lone_commit_waits_for_another_programs_transaction_without_holding_up_the_loop(tmp_path: Path) -> None:
     async with opened_on_a_quick_disk(tmp_path / FILE) as (store, _):
-        other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        commit = asyncio.ensure_future(store.commit([step_write("e-0", 21)]))
-        await asyncio.wait([commit], timeout=0.05)
-        was_waiting = not commit.done()
-        other.execute("ROLLBACK")
-        other.close()
-
-        assert was_waiting
-        assert await commit == [True]
+        assert await waits_for_another_programs_transaction(store, tmp_path / FILE, step_write("e-0", 21))
 
 
 async def test_a_lone_commit_goes_behind_what_the_thread_has_been_given(tmp_path: Path) -> None:
