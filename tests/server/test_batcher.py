@@ -60,6 +60,21 @@ async def test_calls_gather_while_requests_are_under_way_and_each_gets_its_reply
     assert [(await call).body for call in calls] == [b"first0", b"first1", b"a", b"b", b"c"]
 
 
+async def test_closed_it_begins_nothing_more_and_leaves_nobody_waiting() -> None:
+    wire = Wire()
+    batcher = Batcher(wire.send)
+    calls: list[asyncio.Task[Reply]] = []
+    for number in range(REQUESTS + 2):
+        calls.append(asyncio.create_task(batcher.call(outcome(str(number)))))
+        await wire.after(min(number + 1, REQUESTS))
+    await batcher.close()
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert all(isinstance(one, ConnectionError) for one in outcomes)
+    assert len(wire.sent) == REQUESTS
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_calls_of_one_turn_of_the_loop_leave_together_up_to_a_size_and_without_those_that_were_given_up() -> None:
     wire = Wire()
     batcher = Batcher(wire.send)

@@ -22,6 +22,7 @@ REQUESTS: Final = 2
 """At a time: while one is written to disk, the next is read."""
 MAX_BYTES: Final = 1024 * 1024
 """After which no other call is added to a request."""
+STOPPING: Final = "the worker is stopping"
 
 Send: TypeAlias = Callable[[Sequence[Message]], Awaitable[Sequence[Reply]]]
 
@@ -38,9 +39,12 @@ class Batcher:
         self._send = send
         self._queue: deque[_Waiting] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._is_closed = False
 
     async def call(self, message: Message) -> Reply:
-        """Raises what `send` raises."""
+        """Raises what `send` raises, and ConnectionError once it is closed."""
+        if self._is_closed:
+            raise ConnectionError(STOPPING)
         loop = asyncio.get_running_loop()
         waiting = _Waiting(message, loop.create_future())
         self._queue.append(waiting)
@@ -49,7 +53,12 @@ class Batcher:
         return await waiting.reply
 
     async def close(self) -> None:
-        """Give up what is under way."""
+        """Give up what is under way and what is queued."""
+        self._is_closed = True
+        while self._queue:
+            waiting = self._queue.popleft()
+            if not waiting.reply.done():
+                waiting.reply.set_exception(ConnectionError(STOPPING))
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
@@ -80,7 +89,7 @@ class Batcher:
         except BaseException as error:
             for waiting in group:
                 if not waiting.reply.done():
-                    waiting.reply.set_exception(error if isinstance(error, Exception) else ConnectionError("the worker is stopping"))
+                    waiting.reply.set_exception(error if isinstance(error, Exception) else ConnectionError(STOPPING))
             if not isinstance(error, Exception):
                 raise
         else:

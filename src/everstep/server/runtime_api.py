@@ -230,14 +230,16 @@ async def _present(request: Request, worker: _Worker) -> Response:
     for pulled in served:
         pulled.arrived(worker.name)
     try:
-        await asyncio.wait((leaving, *ending), return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait((leaving, *ending), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            for pulled in served:
+                pulled.departed(worker.name)
+        await asyncio.wait(ending, timeout=PRESENCE_GRACE_S, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        leaving.cancel()
-        for pulled in served:
-            pulled.departed(worker.name)
-    await asyncio.wait(ending, timeout=PRESENCE_GRACE_S, return_when=asyncio.FIRST_COMPLETED)
-    for one in ending:
-        one.cancel()
+        for one in ending:
+            one.cancel()
     for pulled in served:
         pulled.miss(worker.name)
     return _refused(503, "ServiceUnavailable", "The functions are not served any more")
