@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-from threading import Barrier, current_thread
+from threading import Barrier, Event, Thread, current_thread
 from threading import enumerate as all_threads
+from time import sleep
 
 from everstep import DurableContext, Retry
 from everstep.threads import Threads
@@ -39,6 +40,51 @@ async def test_short_calls_that_are_asked_for_together_need_one_thread() -> None
     names = await asyncio.gather(*(threads.submit(current_thread) for _ in range(20)))
 
     assert len(set(names)) == 1
+    threads.shutdown()
+
+
+async def test_many_short_calls_need_one_thread_however_long_they_take_together() -> None:
+    threads = Threads(64, "short-and-many", are_short=True)
+
+    def call() -> Thread:
+        sum(range(200))
+        return current_thread()
+
+    names = await asyncio.gather(*(threads.submit(call) for _ in range(2_000)))
+
+    assert len(set(names)) == 1
+    threads.shutdown()
+
+
+async def test_what_a_short_call_came_to_does_not_wait_for_the_long_one_behind_it() -> None:
+    threads = Threads(1, "long-behind", are_short=True)
+    may_end = Event()
+
+    short = [threads.submit(int, str(number)) for number in range(10)]
+    long = threads.submit(may_end.wait, 10)
+    behind = threads.submit(int, "10")
+
+    assert await asyncio.gather(*short) == list(range(10))
+    assert not long.done()
+    may_end.set()
+    assert await behind == 10
+    assert await long
+    threads.shutdown()
+
+
+def test_a_loop_that_stands_still_for_a_while_does_not_take_calls_for_long_ones() -> None:
+    threads = Threads(64, "still", are_short=True)
+    loop = asyncio.new_event_loop()
+
+    async def together() -> set[Thread]:
+        return set(await asyncio.gather(*(threads.submit(current_thread) for _ in range(50))))
+
+    first = loop.run_until_complete(together())
+    sleep(0.01)
+
+    assert loop.run_until_complete(together()) == first
+    assert len(first) == 1
+    loop.close()
     threads.shutdown()
 
 
