@@ -427,13 +427,13 @@ class SyncSaga:
         wait_here(self._saga.__aexit__(kind, error, traceback))
 
 
-def _on_engine(body: Callable[..., T]) -> Callable[..., Coroutine[object, object, T]]:
-    """The plain function as a coroutine function of a DurableContext. Raises UsageError if it is no function."""
+def _on_engine(body: Callable[..., T]) -> Callable[..., Awaitable[T]]:
+    """The plain function as one of a DurableContext, to be awaited. Raises UsageError if it is no function."""
     if not callable(body):
         raise UsageError(f"{body!r} is not a function: a child context, an item or a branch is `def body(ctx, …)` here")
 
     @wraps(body)
-    async def run(context: DurableContext, *args: object) -> T:
-        return await in_greenlet(body, SyncContext(context), *args)
+    def run(context: DurableContext, *args: object) -> Awaitable[T]:
+        return in_greenlet(body, SyncContext(context), *args)
 
     return run

@@ -44,7 +44,7 @@ class _Ended:
         self.error = error
 
 
-_MOST_IDLE = 64
+_MOST_IDLE = 256  # of 7 KiB each
 _idle = _Idle()
 
 
