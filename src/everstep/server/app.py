@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from everstep.console.app import create_console
 from everstep.server import invoke, runtime_api
@@ -98,66 +98,65 @@ HANDLERS: Final[Mapping[str, _Handler]] = {
 }
 
 
-def create_app(backend: Backend, gate: Gate) -> ASGIApp:
-    """The application. The backend's service has to be entered while it serves. gate: who may do what.
+class App:
+    """The application, for ASGI and for connections that go past it. The backend's service has to be entered while it serves.
 
-    The calls of SDKs and workers are many, and go past the framework's own layers, which cost as much as answering them.
+    gate: who may do what.
     """
 
-    async def api(request: Request) -> Response:
-        return await _answered(backend, gate, request)
-
-    async def no_such_operation(request: Request, error: Exception) -> Response:
-        refused = _response_of(
-            ApiError("UnknownOperationException", f"There is no operation {request.method} {request.scope['path']}").answer
+    def __init__(self, backend: Backend, gate: Gate) -> None:
+        self._backend, self._gate = backend, gate
+        self._everything = Starlette(
+            exception_handlers={404: _no_such_operation, 405: _no_such_operation},
+            routes=[*operating_routes(backend, gate), Route("/{path:path}", self._api, methods=list(METHODS))],
         )
-        refused.headers["x-amzn-requestid"] = str(uuid.uuid4())
-        return refused
+        client = AsyncClient(transport=ASGITransport(self), base_url=OWN_URL, timeout=None)
+        console = create_console(client, lambda: backend.now_ms() / 1000, keys=gate.operators, is_private=gate.is_for_this_machine)
+        self._everything.router.routes[-1:-1] = [Mount(CONSOLE, console), Route(CONSOLE, _to_console)]
 
-    async def to_console(request: Request) -> Response:
-        return RedirectResponse(f"{CONSOLE}/")
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._everything(scope, receive, send)
 
-    everything = Starlette(
-        exception_handlers={404: no_such_operation, 405: no_such_operation},
-        routes=[*operating_routes(backend, gate), Route("/{path:path}", api, methods=list(METHODS))],
-    )
+    def is_frequent(self, path: str) -> bool:
+        """Whether most requests have such a path. They are all answered by `answered`."""
+        return path.startswith(OFTEN)
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(OFTEN):
-            response = await _answered(backend, gate, Request(scope, receive))
-            await response(scope, receive, send)
-        else:
-            await everything(scope, receive, send)
+    async def answered(self, request: Request) -> Answer:
+        """What a request to the API is answered with."""
+        backend, request_id = self._backend, str(uuid.uuid4())
+        fields = {"apiRequestId": request_id}
+        began_at = time.perf_counter()
+        with about(fields):
+            answer = await _answer(backend, self._gate, request, fields)
+            took_s = time.perf_counter() - began_at
+            log.debug("answered %s in %.1f ms", answer.status, took_s * 1000)
+        backend.metrics.answered(fields.get("operation", "none"), answer.status, took_s)
+        return Answer(body=answer.body, status=answer.status, headers={**answer.headers, "x-amzn-requestid": request_id})
 
-    client = AsyncClient(transport=ASGITransport(app), base_url=OWN_URL, timeout=None)
-    console = create_console(client, lambda: backend.now_ms() / 1000, keys=gate.operators, is_private=gate.is_for_this_machine)
-    everything.router.routes[-1:-1] = [Mount(CONSOLE, console), Route(CONSOLE, to_console)]
-    return app
-
-
-async def _answered(backend: Backend, gate: Gate, request: Request) -> Response:
-    request_id = str(uuid.uuid4())
-    fields = {"apiRequestId": request_id}
-    began_at = time.perf_counter()
-    with about(fields):
-        response = await _response(backend, gate, request, fields)
-        took_s = time.perf_counter() - began_at
-        log.debug("answered %s in %.1f ms", response.status_code, took_s * 1000)
-    backend.metrics.answered(fields.get("operation", "none"), response.status_code, took_s)
-    response.headers["x-amzn-requestid"] = request_id
-    return response
+    async def _api(self, request: Request) -> Response:
+        return _response_of(await self.answered(request))
 
 
-async def _response(backend: Backend, gate: Gate, request: Request, fields: dict[str, str]) -> Response:
+async def _no_such_operation(request: Request, error: Exception) -> Response:
+    refused = _response_of(ApiError("UnknownOperationException", f"There is no operation {request.method} {request.scope['path']}").answer)
+    refused.headers["x-amzn-requestid"] = str(uuid.uuid4())
+    return refused
+
+
+async def _to_console(request: Request) -> Response:
+    return RedirectResponse(f"{CONSOLE}/")
+
+
+async def _answer(backend: Backend, gate: Gate, request: Request, fields: dict[str, str]) -> Answer:
     try:
-        return _response_of(await _served(backend, gate, request, fields))
+        return await _served(backend, gate, request, fields)
     except ClientDisconnect:
-        return Response(status_code=499)
+        return Answer(status=499)
     except Exception as error:
-        return _response_of(backend.refusal(error).answer)
+        return backend.refusal(error).answer
 
 
-async def _served(backend: Backend, gate: Gate, request: Request, fields: dict[str, str]) -> Answer | Response:
+async def _served(backend: Backend, gate: Gate, request: Request, fields: dict[str, str]) -> Answer:
     """fields: of log lines about the request; what is found out is added."""
     if runtime_api.is_for_workers(request.scope["path"]):
         fields["operation"] = RUNTIME_API
@@ -185,8 +184,8 @@ async def _served(backend: Backend, gate: Gate, request: Request, fields: dict[s
     return await HANDLERS[found.operation](backend, call)
 
 
-def _response_of(answer: Answer | Response) -> Response:
-    return Response(answer.body, answer.status, dict(answer.headers)) if isinstance(answer, Answer) else answer
+def _response_of(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, dict(answer.headers))
 
 
 async def _body(request: Request, longest: int) -> bytes:

@@ -16,7 +16,8 @@ MAX_BYTES: Final = 65_536
 
 class GatheringProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(_Gathering(cast("asyncio.Transport", transport), self.loop))  # uvloop's is none by type
+        self.gathering = _Gathering(cast("asyncio.Transport", transport), self.loop)  # uvloop's is none by type
+        super().connection_made(self.gathering)
 
 
 class _Gathering(asyncio.Transport):
@@ -35,6 +36,11 @@ class _Gathering(asyncio.Transport):
         self._size += len(data)
         if self._size >= MAX_BYTES:
             self._flush()
+
+    def write_whole(self, answer: bytes) -> None:
+        """What is known whole goes at once, behind what was written before."""
+        self._flush()
+        self._transport.write(answer)
 
     def _flush(self) -> None:
         if self._gathered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -33,6 +34,7 @@ class Reference(Struct, frozen=True, kw_only=True):
     region: str | None = None
 
 
+@lru_cache(256)
 def parse(text: str) -> Reference | None:
     """None if it can't name a function."""
     found = REFERENCE.fullmatch(text) if len(text) <= MAX_REFERENCE else None

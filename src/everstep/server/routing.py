@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -95,6 +96,7 @@ def _by_method_and_date() -> Mapping[tuple[str, str], Sequence[_Route]]:
 _ROUTES: Final = _by_method_and_date()
 
 
+@lru_cache(256)
 def match(method: str, raw_path: str) -> Match | None:
     """The operation, None if there is none. raw_path: still encoded, without query."""
     path = raw_path.rstrip("/")

@@ -15,17 +15,17 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache, partial
 from typing import Final
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
 from everstep.protocol.shapes import ErrorObject
 from everstep.server.access.gate import Gate, Proof
 from everstep.server.access.roles import RUNTIME_API
+from everstep.server.answers import JSON, Answer, ok
 from everstep.server.backend import Backend
 from everstep.server.code import Code, FunctionCall
 from everstep.server.errors import ApiError
@@ -34,8 +34,9 @@ from everstep.server.pulled import Pulled, Source, Taken, next_calls
 from everstep.server.references import LATEST, parse
 from everstep.server.requests import Call
 from everstep.server.routes import handlers
-from everstep.server.together import MSGPACK, Checkpoint, Given, Outcome, Reply, read_asked, read_messages, written
+from everstep.server.together import MSGPACK, Given, Message, Outcome, Reply, read_asked, read_messages, written
 from everstep.server.wire import read_function_error
+from everstep.service.committer import Handed
 from everstep.service.functions import FunctionError
 from everstep.service.log_context import about
 
@@ -45,12 +46,30 @@ _PATH: Final = re.compile(
 _ANSWER: Final = re.compile(r"invocation/(?P<id>[^/]+)/(?P<kind>response|error)")
 PRESENCE_GRACE_S: Final = 2.0
 """How long a worker may be away: proxies cut connections on which nothing is said."""
-_ACCEPTED: Final = {"status": "OK"}
+_ACCEPTED: Final = ok({"status": "OK"}, 202)
 _TAKEN: Final = Reply(202)
+_CHECKPOINT: Final = "CheckpointDurableExecution"
+_IN_MSGPACK: Final = {"content-type": MSGPACK}
+
+
+class _Path(msgspec.Struct, frozen=True):
+    """What stands in the path of a worker's request. call: of the Runtime API."""
+
+    call: str
+    functions: str | None
+    token: str | None
+    worker: str | None
+
+
+@lru_cache(256)
+def _read(path: str) -> _Path | None:
+    """None if no worker asks so."""
+    found = _PATH.fullmatch(path)
+    return None if found is None else _Path(found["call"], found["functions"], found["token"], found["worker"])
 
 
 def is_for_workers(path: str) -> bool:
-    return _PATH.fullmatch(path) is not None
+    return _read(path) is not None
 
 
 class _Worker(msgspec.Struct, frozen=True):
@@ -63,40 +82,40 @@ class _Worker(msgspec.Struct, frozen=True):
 
 def admit(gate: Gate, request: Request) -> Proof:
     """See Gate. A worker shows a token in its path, or signs as others do. Raises ApiError."""
-    found = _PATH.fullmatch(request.scope["path"])
+    found = _read(request.scope["path"])
     assert found is not None
-    if found["token"] is None:
+    if found.token is None:
         return gate.admit(request, RUNTIME_API)
-    reference = parse(found["functions"])
-    return gate.admit_worker(request, found["token"], "" if reference is None else reference.name, RUNTIME_API)
+    reference = parse(found.functions or "")
+    return gate.admit_worker(request, found.token, "" if reference is None else reference.name, RUNTIME_API)
 
 
-async def answer(backend: Backend, request: Request, body: bytes) -> Response:
-    found = _PATH.fullmatch(request.scope["path"])
+async def answer(backend: Backend, request: Request, body: bytes) -> Answer:
+    found = _read(request.scope["path"])
     assert found is not None
-    worker = _worker(backend, request, found["functions"], found["worker"])
-    is_presence = found["call"] == "presence"
+    worker = _worker(backend, request, found.functions, found.worker)
+    is_presence = found.call == "presence"
     if not worker.sources or (is_presence and worker.strangers):
         unknown = ", ".join(worker.strangers) or "none was named"
         return _refused(404, "InvalidFunction", f"Workers serve no function of that name here ({unknown}): name one, /runtime/NAME first")
     if request.method == "GET" and is_presence:
         return await _present(request, worker)
-    if request.method == "GET" and found["call"] == "invocation/next":
+    if request.method == "GET" and found.call == "invocation/next":
         return await _next(backend, request, worker)
-    if request.method == "POST" and found["call"] in _TOGETHER and found["token"] is None:  # a token is for the Runtime API alone
+    if request.method == "POST" and found.call in _TOGETHER and found.token is None:  # a token is for the Runtime API alone
         try:
-            return await _TOGETHER[found["call"]](backend, request, worker, body)
+            return await _TOGETHER[found.call](backend, request, worker, body)
         except msgspec.DecodeError as error:
             return _refused(400, "InvalidRequest", f"The request cannot be read: {error}")
-    if request.method == "POST" and found["call"] == "init/error":
+    if request.method == "POST" and found.call == "init/error":
         for source in worker.sources:
             source.pulled.fail_all(FunctionError(_reported(body, request.headers.get("lambda-runtime-function-error-type"))))
-        return JSONResponse(_ACCEPTED, 202)
-    call = _ANSWER.fullmatch(found["call"])
+        return _ACCEPTED
+    call = _ANSWER.fullmatch(found.call)
     if request.method != "POST" or call is None:
-        return _refused(404, "InvalidPath", f"{request.method} {found['call']} is no call of the Runtime API")
+        return _refused(404, "InvalidPath", f"{request.method} {found.call} is no call of the Runtime API")
     if _settle(worker, call["id"], call["kind"], body, request.headers.get("lambda-runtime-function-error-type")):
-        return JSONResponse(_ACCEPTED, 202)
+        return _ACCEPTED
     return _unknown_invocation()
 
 
@@ -106,7 +125,7 @@ def _settle(worker: _Worker, request_id: str, kind: str, body: bytes, error_type
     return any(source.pulled.settle(request_id, outcome) for source in worker.sources)
 
 
-def _unknown_invocation() -> Response:
+def _unknown_invocation() -> Answer:
     return _refused(400, "InvalidRequestID", "Invalid request ID: nobody waits for an answer to it (any more)")
 
 
@@ -140,15 +159,15 @@ def _pulled(code: Code) -> Pulled | None:
     return code if isinstance(code, Pulled) else None
 
 
-async def _next(backend: Backend, request: Request, worker: _Worker) -> Response:
+async def _next(backend: Backend, request: Request, worker: _Worker) -> Answer:
     taken = await _taken(backend, request, worker.sources, [worker.name])
     if not isinstance(taken, Sequence):
         return taken
     ((_, _, call),) = taken
-    return Response(call.payload, headers=_headers(call), media_type="application/json")
+    return Answer(body=call.payload.encode(), headers={**_headers(call), "Content-Type": JSON})
 
 
-async def _next_ones(backend: Backend, request: Request, worker: _Worker, body: bytes) -> Response:
+async def _next_ones(backend: Backend, request: Request, worker: _Worker, body: bytes) -> Answer:
     taken = await _taken(backend, request, worker.sources, [f"{worker.name}.{slot}" for slot in read_asked(body).slots])
     if not isinstance(taken, Sequence):
         return taken
@@ -156,10 +175,10 @@ async def _next_ones(backend: Backend, request: Request, worker: _Worker, body: 
         Given(slot.rpartition(".")[2], {name.lower(): value for name, value in _headers(call).items()}, call.payload.encode())
         for slot, _, call in taken
     ]
-    return Response(written(given), media_type=MSGPACK)
+    return Answer(body=written(given), headers=_IN_MSGPACK)
 
 
-async def _taken(backend: Backend, request: Request, sources: Sequence[Source], workers: Sequence[str]) -> Sequence[Taken] | Response:
+async def _taken(backend: Backend, request: Request, sources: Sequence[Source], workers: Sequence[str]) -> Sequence[Taken] | Answer:
     """A long poll. It ends without an invocation if the worker goes away, or the server."""
     task = asyncio.current_task()
     assert task is not None
@@ -173,13 +192,13 @@ async def _taken(backend: Backend, request: Request, sources: Sequence[Source], 
         return _refused(503, "ServiceUnavailable", "The server is stopping")
     except asyncio.CancelledError:
         if leaving.done() and not task.uncancel():
-            return Response(status_code=499)
+            return Answer(status=499)
         raise
     else:
         if leaving.done():
             for one in taken:
                 one.put_back()
-            return Response(status_code=499)
+            return Answer(status=499)
         return taken
     finally:
         leaving.remove_done_callback(cancel)
@@ -190,31 +209,53 @@ def _cancel(task: asyncio.Task[object], _: asyncio.Future[None]) -> None:
     task.cancel()
 
 
-async def _calls(backend: Backend, request: Request, worker: _Worker, body: bytes) -> Response:
-    messages = read_messages(body)
-    settled = {at: _taken_in(worker, message) for at, message in enumerate(messages) if isinstance(message, Outcome)}
-    checkpoints = [_checkpointed(backend, message) for message in messages if isinstance(message, Checkpoint)]
-    replies = iter(await asyncio.gather(*checkpoints) if len(checkpoints) > 1 else [await one for one in checkpoints])
-    answers = [settled[at] if at in settled else next(replies) for at in range(len(messages))]
-    return Response(written(answers), media_type=MSGPACK)
+async def _calls(backend: Backend, request: Request, worker: _Worker, body: bytes) -> Answer:
+    """The checkpoints go into one commit: nearly always one wait is for all of them."""
+    begun = [_begun(backend, worker, message) for message in read_messages(body)]
+    return Answer(body=written([one if isinstance(one, Reply) else await one() for one in begun]), headers=_IN_MSGPACK)
 
 
-def _taken_in(worker: _Worker, outcome: Outcome) -> Reply:
-    if _settle(worker, outcome.request_id, outcome.kind, outcome.body, None):
-        return _TAKEN
-    return Reply(400, bytes(_unknown_invocation().body))
-
-
-async def _checkpointed(backend: Backend, message: Checkpoint) -> Reply:
-    operation = "CheckpointDurableExecution"
+def _begun(backend: Backend, worker: _Worker, message: Message) -> Reply | Callable[[], Awaitable[Reply]]:
+    if isinstance(message, Outcome):
+        taken = _settle(worker, message.request_id, message.kind, message.body, None)
+        return _TAKEN if taken else Reply(400, _unknown_invocation().body)
     began_at = time.perf_counter()
-    with about({"operation": operation, "executionArn": message.arn}):
-        call = Call(operation=operation, labels={"DurableExecutionArn": message.arn}, query={}, headers={}, body=message.body)
+    call = Call(operation=_CHECKPOINT, labels={"DurableExecutionArn": message.arn}, query={}, headers={}, body=message.body)
+    with _about(call):
+        try:
+            submitted = handlers.submit_checkpoint(backend, call)
+        except Exception as error:
+            return _replied(backend, backend.refusal(error).answer, began_at)
+        if submitted is None:
+            return partial(_checkpointed, backend, call, began_at)
+    return partial(_recorded, backend, call, began_at, *submitted)
+
+
+async def _recorded(backend: Backend, call: Call, began_at: float, answer: Answer, write: Handed) -> Reply:
+    """What was submitted is answered once it is durable."""
+    if await write.known():
+        return _replied(backend, answer, began_at)
+    if write.error is None:
+        return await _checkpointed(backend, call, began_at)
+    with _about(call):
+        return _replied(backend, backend.refusal(write.error).answer, began_at)
+
+
+async def _checkpointed(backend: Backend, call: Call, began_at: float) -> Reply:
+    with _about(call):
         try:
             answer = await handlers.checkpoint(backend, call)
         except Exception as error:
             answer = backend.refusal(error).answer
-    backend.metrics.answered(operation, answer.status, time.perf_counter() - began_at)
+    return _replied(backend, answer, began_at)
+
+
+def _about(call: Call) -> about:
+    return about({"operation": call.operation, "executionArn": call.labels["DurableExecutionArn"]})
+
+
+def _replied(backend: Backend, answer: Answer, began_at: float) -> Reply:
+    backend.metrics.answered(_CHECKPOINT, answer.status, time.perf_counter() - began_at)
     return Reply(answer.status, answer.body, answer.headers)
 
 
@@ -222,7 +263,7 @@ _TOGETHER: Final = {"invocations": _next_ones, "calls": _calls}
 """The requests of `everstep worker`."""
 
 
-async def _present(request: Request, worker: _Worker) -> Response:
+async def _present(request: Request, worker: _Worker) -> Answer:
     """Lasts as long as the worker does, or the functions. A connection that breaks may come again before the worker is missed."""
     served = {source.pulled for source in worker.sources}
     ending = [asyncio.ensure_future(pulled.ended.wait()) for pulled in served]
@@ -275,5 +316,5 @@ def _reported(body: bytes, kind: str | None) -> ErrorObject:
     return error if error.error_type else msgspec.structs.replace(error, error_type=kind or "Runtime.Unknown")
 
 
-def _refused(status: int, kind: str, message: str) -> Response:
-    return JSONResponse({"errorType": kind, "errorMessage": message}, status)
+def _refused(status: int, kind: str, message: str) -> Answer:
+    return ok({"errorType": kind, "errorMessage": message}, status)

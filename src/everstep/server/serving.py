@@ -15,19 +15,18 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Final
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from everstep.server.access.exposure import check_exposure, is_loopback
 from everstep.server.access.gate import Gate
 from everstep.server.access.keys import AccessKey, check_keys, worker_key
-from everstep.server.app import create_app
+from everstep.server.app import App
 from everstep.server.backend import Backend
 from everstep.server.catalog import Catalog, Function
 from everstep.server.certificate import Certificate
 from everstep.server.code import Code
-from everstep.server.gathering import GatheringProtocol
 from everstep.server.metrics import Metrics
 from everstep.server.processes import Processes
+from everstep.server.straight import connections_of
 from everstep.service.clock import Clock
 from everstep.service.deliveries import Webhook
 from everstep.service.embedded import Service
@@ -96,7 +95,7 @@ async def serving(
     backend = Backend(service, catalog, metrics, allow_unqualified=allow_unqualified)
     own_key = worker_key() if keys else None
     gate = Gate([*keys, *([own_key] if own_key else ())], backend.now_ms, is_private=not without_credentials)
-    app = create_app(backend, gate)
+    app = App(backend, gate)
     with ExitStack() as listeners:
         listener = listeners.enter_context(_listening(host, port))
         address = own_address = _address(host, listener)
@@ -134,11 +133,11 @@ async def serving(
 class _Web(uvicorn.Server):
     """Uvicorn, which leaves signals to whoever runs the server. ready: set when it answers."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket, certificate: Certificate | None = None) -> None:
+    def __init__(self, app: App, listener: socket.socket, certificate: Certificate | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http=GatheringProtocol,
+                http=connections_of(app),
                 lifespan="off",
                 ws="none",
                 log_config=None,

@@ -141,17 +141,30 @@ class Executions:
                         self._on_durable(transition, now)
                     return transition
                 continue
-            transition = self._with_notices(before, transition)
-            resident.state.absorb(transition)
-            self._use(resident)
-            begins = before.invocation is None and transition.execution.invocation is not None
-            write = resident.last_write = self._write(transition, after=resident.last_write, is_claim=begins)
-            write.then(partial(self._written, resident, transition, now, write))
+            transition, write = self._record(resident, transition, now)
             if await write:
                 return transition
             # Another service has changed the execution meanwhile, or it has not come into being: what is to be done is decided anew.
             if self._shared is None and resident.exists:
                 raise ServiceError("the execution was changed by somebody else meanwhile", code="Conflict", is_retryable=True)
+
+    def submit(self, execution_id: str, command: Command) -> tuple[Transition, Handed] | None:
+        """The same, if nothing has to be waited for before it is written: the change, which is made once the write is taken.
+
+        None: nothing has happened, and it is to be performed. So it is if the write is not taken. Raises Rejected.
+        """
+        resident = self._residents.get(execution_id)
+        if resident is None:
+            return None
+        now = self._clock.now_ms()
+        before = resident.state.execution
+        try:
+            transition = command(resident.state, now)
+        except Rejected:
+            if self._shared is None:
+                raise
+            return None
+        return None if transition.execution is before else self._record(resident, transition, now)
 
     async def read(self, execution_id: str) -> Execution:
         """The execution as it is durable. Raises UnknownExecution or StoreError."""
@@ -194,6 +207,17 @@ class Executions:
             self._wake(resident)
 
     # -- writing
+
+    def _record(self, resident: _Resident, transition: Transition, now: int) -> tuple[Transition, Handed]:
+        """What was decided on the resident's state."""
+        before = resident.state.execution
+        transition = self._with_notices(before, transition)
+        resident.state.absorb(transition)
+        self._use(resident)
+        begins = before.invocation is None and transition.execution.invocation is not None
+        write = resident.last_write = self._write(transition, after=resident.last_write, is_claim=begins)
+        write.then(partial(self._written, resident, transition, now, write))
+        return transition, write
 
     def _with_notices(self, before: Execution | None, transition: Transition) -> Transition:
         owed = notices(self._watches, before, transition.execution)

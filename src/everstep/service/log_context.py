@@ -5,8 +5,7 @@ Rule: names and ids alone, never payloads or secrets.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Final
 
@@ -14,14 +13,19 @@ _fields: Final[ContextVar[Mapping[str, str]]] = ContextVar("_fields")
 _NONE: Final[Mapping[str, str]] = {}
 
 
-@contextmanager
-def about(fields: dict[str, str]) -> Generator[None]:
+class about:  # noqa: N801 - it is used as a verb
     """Until the end of the block; what is added to `fields` meanwhile counts too."""
-    token = _fields.set(fields)
-    try:
-        yield
-    finally:
-        _fields.reset(token)
+
+    __slots__ = ("_before", "_given")
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self._given = fields
+
+    def __enter__(self) -> None:
+        self._before = _fields.set(self._given)
+
+    def __exit__(self, *error: object) -> None:
+        _fields.reset(self._before)
 
 
 def log_fields() -> Mapping[str, str]:

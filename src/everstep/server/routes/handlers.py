@@ -7,6 +7,7 @@ from typing import Final, cast, get_args
 
 import msgspec
 
+from everstep.client.api import Checkpointed as SdkCheckpointed
 from everstep.errors import ServiceError
 from everstep.protocol.ids import execution_id
 from everstep.protocol.shapes import OPERATION_TYPES, OperationAction
@@ -18,6 +19,7 @@ from everstep.server.remote import MAX_EVENT_BYTES, page_of, state_listing
 from everstep.server.requests import Call, converted, read_object, without_nulls
 from everstep.server.shapes import Checkpointed, CheckpointRequest, NewExecutionState, StatePage
 from everstep.server.wire import operations_in_seconds
+from everstep.service.committer import Handed
 from everstep.service.executions import UnknownExecution
 from everstep.service.machine.checkpoint import readable_operations
 from everstep.service.machine.rejection import INVALID_TOKEN, Rejected
@@ -30,17 +32,39 @@ _decode: Final = msgspec.json.Decoder(CheckpointRequest).decode
 
 
 async def checkpoint(backend: Backend, call: Call) -> Answer:
-    arn = call.execution_arn
-    try:
-        request = _decode(call.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        request = _read_leniently(call.body)
+    arn, request = call.execution_arn, _read(call.body)
     try:
         answer = await backend.engine.client.checkpoint(arn, request.checkpoint_token, request.updates, request.client_token)
     except ServiceError:
-        # The service checks the members too, but says first that there is no such execution.
-        check_checkpoint(request.checkpoint_token, request.updates, request.client_token)
+        _check(request)
         raise
+    return _checkpointed(answer)
+
+
+def submit_checkpoint(backend: Backend, call: Call) -> tuple[Answer, Handed] | None:
+    """See Executions.submit: the answer, which is to be given once the write is taken."""
+    arn, request = call.execution_arn, _read(call.body)
+    try:
+        submitted = backend.engine.client.submit(arn, request.checkpoint_token, request.updates, request.client_token)
+    except ServiceError:
+        _check(request)
+        raise
+    return None if submitted is None else (_checkpointed(submitted[0]), submitted[1])
+
+
+def _read(body: bytes) -> CheckpointRequest:
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _read_leniently(body)
+
+
+def _check(request: CheckpointRequest) -> None:
+    """The service checks the members too, but says first that there is no such execution."""
+    check_checkpoint(request.checkpoint_token, request.updates, request.client_token)
+
+
+def _checkpointed(answer: SdkCheckpointed) -> Answer:
     state = NewExecutionState(operations=operations_in_seconds(answer.operations))
     return ok(Checkpointed(checkpoint_token=answer.token, new_execution_state=state))
 
