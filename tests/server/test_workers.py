@@ -13,8 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 
+from everstep.server.together import Asked, Checkpoint, Message, Outcome, read_given, read_replies, written
 from tests.server.running import HERE, Answer, Lambda, Running, declared, events_of, payload_of, running, text_of, until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -144,6 +146,13 @@ class Hand:
         response = self.connection.getresponse()
         return response.status, json.loads(response.read())
 
+    def post(self, call: str, body: bytes) -> bytes:
+        """As `everstep worker` does."""
+        self.connection.request("POST", f"{self.path}/{call}", body)
+        response = self.connection.getresponse()
+        assert response.status == 200
+        return response.read()
+
 
 @pytest.fixture
 def by_hand(server: Running) -> Iterator[Callable[[str], Hand]]:
@@ -198,6 +207,30 @@ def test_a_worker_that_asks_again_has_failed_at_what_it_had(server: Running, by_
     error = payload_of(first.result())
     assert error["errorType"] == "Runtime.ExitError"
     assert payload_of(second.result()) == 2
+
+
+def test_calls_made_together_are_answered_in_their_order_whatever_becomes_of_each(server: Running, by_hand: Callable[[str], Hand]) -> None:
+    worker = by_hand("/runtime/pulled/many")
+    started = server.client.invoke(FunctionName="pulled:$LATEST", InvocationType="Event", Payload=b"1")
+    (given,) = read_given(worker.post("invocations", written(Asked(["0", "1"]))))
+    event = msgspec.json.decode(given.event)
+    arn, token = event["DurableExecutionArn"], event["CheckpointToken"]
+    update = {"Id": "1", "Type": "STEP", "Action": "SUCCEED", "Payload": "2"}
+    recorded = Checkpoint(arn, msgspec.json.encode({"CheckpointToken": token, "Updates": [update]}))
+    unreadable, unknown = Checkpoint(arn, b"{"), Checkpoint(arn[:-1] + "x", recorded.body)
+
+    calls: list[Message] = [unreadable, recorded, Outcome("nobody", "response", b"1"), unknown, recorded]
+    ending: list[Message] = [Outcome(given.headers["lambda-runtime-aws-request-id"], "response", b'{"Status": "SUCCEEDED", "Result": "3"}')]
+
+    first = read_replies(worker.post("calls", written(calls)))
+    last = read_replies(worker.post("calls", written(ending)))
+
+    assert [reply.status for reply in first] == [400, 200, 400, 400, 400]
+    assert "CheckpointToken" in msgspec.json.decode(first[1].body)
+    assert b"Invalid checkpoint token" in first[4].body  # it has been used
+    assert [reply.status for reply in last] == [202]
+    described = server.client.get_durable_execution(DurableExecutionArn=text_of(started, "DurableExecutionArn"))
+    assert (described["Status"], described["Result"]) == ("SUCCEEDED", "3")
 
 
 def test_an_invocation_is_not_given_to_a_worker_that_went_away(server: Running, by_hand: Callable[[str], Hand]) -> None:

@@ -204,6 +204,49 @@ async def test_a_rejected_command_changes_nothing() -> None:
         assert (await fixture.executions.read("e-1")).revision == 2
 
 
+async def test_what_is_submitted_is_made_without_waiting_once_its_write_is_taken() -> None:
+    async with executing() as fixture:
+        await fixture.executions.create(new())
+        fixture.store.is_open.clear()
+        submitted = fixture.executions.submit("e-1", stop)
+        waiting = asyncio.ensure_future(fixture.executions.written("e-1"))
+        await settled()
+
+        assert submitted is not None
+        transition, write = submitted
+        assert (transition.execution.status, write.was_taken, waiting.done()) == ("STOPPED", False, False)
+        fixture.store.is_open.set()
+        await waiting
+        assert write.was_taken
+        assert fixture.durable[-1] is transition
+
+
+async def test_what_has_to_wait_first_or_writes_nothing_is_not_submitted() -> None:
+    async with executing() as fixture:
+        assert fixture.executions.submit("e-1", stop) is None
+        await fixture.executions.create(new())
+        assert fixture.executions.submit("e-1", lambda state, now: Transition(execution=state.execution)) is None
+        await fixture.executions.perform("e-1", stop)
+        with pytest.raises(Rejected, match="closed"):
+            fixture.executions.submit("e-1", pause)
+        await fixture.executions.written("e-1")
+        await fixture.executions.written("e-2")
+
+        assert (await fixture.executions.read("e-1")).revision == 2
+
+
+async def test_what_was_submitted_and_could_not_be_recorded_says_why() -> None:
+    async with executing() as fixture:
+        await fixture.executions.create(new())
+        fixture.store.failure = StoreError("the disk is full")
+        submitted = fixture.executions.submit("e-1", stop)
+        await fixture.executions.written("e-1")
+
+        assert submitted is not None
+        assert submitted[1].error is fixture.store.failure
+        assert fixture.doubts == ["e-1"]
+
+
 async def test_a_failed_commit_forgets_the_state_and_the_next_command_starts_from_the_store() -> None:
     async with executing() as fixture:
         await fixture.executions.create(new())

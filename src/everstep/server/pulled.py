@@ -165,10 +165,10 @@ class Pulled:
             waiting.worker = None
             self._offer(waiting)
 
-    def settle(self, request_id: str, outcome: str | FunctionError) -> bool:
-        """What became of an invocation. Whether anybody still waits for that."""
+    def settle(self, request_id: str, outcome: str | FunctionError) -> FunctionCall | None:
+        """What became of an invocation. None: nobody waits for that (any more)."""
         waiting = self._taken.pop(request_id, None)
-        return waiting is not None and _set(waiting, outcome)
+        return waiting.call if waiting is not None and _set(waiting, outcome) else None
 
     def gone(self, workers: Collection[str], error: FunctionError) -> None:
         """What these workers have taken and not answered has failed."""

@@ -22,6 +22,7 @@ from typing import Final
 import msgspec
 from starlette.requests import Request
 
+from everstep.protocol.ids import execution_id
 from everstep.protocol.shapes import ErrorObject
 from everstep.server.access.gate import Gate, Proof
 from everstep.server.access.roles import RUNTIME_API
@@ -114,15 +115,16 @@ async def answer(backend: Backend, request: Request, body: bytes) -> Answer:
     call = _ANSWER.fullmatch(found.call)
     if request.method != "POST" or call is None:
         return _refused(404, "InvalidPath", f"{request.method} {found.call} is no call of the Runtime API")
-    if _settle(worker, call["id"], call["kind"], body, request.headers.get("lambda-runtime-function-error-type")):
+    if _settle(worker, call["id"], call["kind"], body, request.headers.get("lambda-runtime-function-error-type")) is not None:
         return _ACCEPTED
     return _unknown_invocation()
 
 
-def _settle(worker: _Worker, request_id: str, kind: str, body: bytes, error_type: str | None) -> bool:
-    """Whether anybody still waits for the outcome."""
+def _settle(worker: _Worker, request_id: str, kind: str, body: bytes, error_type: str | None) -> FunctionCall | None:
+    """The call that this is the outcome of. None: nobody waits for it (any more)."""
     outcome = FunctionError(_reported(body, error_type)) if kind == "error" else body.decode(errors="replace")
-    return any(source.pulled.settle(request_id, outcome) for source in worker.sources)
+    settled = (source.pulled.settle(request_id, outcome) for source in worker.sources)
+    return next((call for call in settled if call is not None), None)
 
 
 def _unknown_invocation() -> Answer:
@@ -210,15 +212,20 @@ def _cancel(task: asyncio.Task[object], _: asyncio.Future[None]) -> None:
 
 
 async def _calls(backend: Backend, request: Request, worker: _Worker, body: bytes) -> Answer:
-    """The checkpoints go into one commit: nearly always one wait is for all of them."""
-    begun = [_begun(backend, worker, message) for message in read_messages(body)]
+    """What is recorded goes into one commit: nearly always one wait is for all of it."""
+    messages = read_messages(body)
+    begun = [_begun(backend, worker, message) for message in messages]
+    if any(isinstance(message, Outcome) for message in messages):
+        await asyncio.sleep(0)  # in this turn whoever waits for an outcome hands over what is recorded of it
     return Answer(body=written([one if isinstance(one, Reply) else await one() for one in begun]), headers=_IN_MSGPACK)
 
 
 def _begun(backend: Backend, worker: _Worker, message: Message) -> Reply | Callable[[], Awaitable[Reply]]:
     if isinstance(message, Outcome):
-        taken = _settle(worker, message.request_id, message.kind, message.body, None)
-        return _TAKEN if taken else Reply(400, _unknown_invocation().body)
+        settled = _settle(worker, message.request_id, message.kind, message.body, None)
+        if settled is None:
+            return Reply(400, _unknown_invocation().body)
+        return _TAKEN if settled.execution_arn is None else partial(_ended, backend, settled.execution_arn)
     began_at = time.perf_counter()
     call = Call(operation=_CHECKPOINT, labels={"DurableExecutionArn": message.arn}, query={}, headers={}, body=message.body)
     with _about(call):
@@ -229,6 +236,12 @@ def _begun(backend: Backend, worker: _Worker, message: Message) -> Reply | Calla
         if submitted is None:
             return partial(_checkpointed, backend, call, began_at)
     return partial(_recorded, backend, call, began_at, *submitted)
+
+
+async def _ended(backend: Backend, arn: str) -> Reply:
+    """An outcome is acknowledged once it is recorded, so that whoever waits for the execution's result hears of it first."""
+    await backend.engine.executions.written(execution_id(arn))
+    return _TAKEN
 
 
 async def _recorded(backend: Backend, call: Call, began_at: float, answer: Answer, write: Handed) -> Reply:

@@ -183,6 +183,12 @@ class Executions:
             if await (_is_durable(resident) if is_own else self._is_current(resident)):
                 return execution
 
+    async def written(self, execution_id: str) -> None:
+        """Returns when what has been decided about the execution until now is durable, or could not be recorded."""
+        resident = self._residents.get(execution_id)
+        if resident is not None and resident.last_write is not None:
+            await resident.last_write.known()
+
     async def state(self, execution_id: str) -> State:
         """The live state, of which the last changes may not be durable yet. Raises UnknownExecution or StoreError."""
         while True:
