@@ -178,7 +178,7 @@ async def _served(backend: Backend, gate: Gate, request: Request, fields: dict[s
         operation=found.operation,
         labels=found.labels,
         query=parse_query(request.scope["query_string"].decode("latin-1")),
-        headers=request.headers,
+        headers=_headers(request.scope),
         body=body,
     )
     return await HANDLERS[found.operation](backend, call)
@@ -186,6 +186,12 @@ async def _served(backend: Backend, gate: Gate, request: Request, fields: dict[s
 
 def _response_of(answer: Answer) -> Response:
     return Response(answer.body, answer.status, dict(answer.headers))
+
+
+def _headers(scope: Scope) -> Mapping[str, str]:
+    """By lower-case name; of a repeated one the first."""
+    sent: list[tuple[bytes, bytes]] = scope["headers"]
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(sent)}
 
 
 async def _body(request: Request, longest: int) -> bytes:

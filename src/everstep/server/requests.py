@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, TypeVar, cast
 from urllib.parse import parse_qsl
 
@@ -117,6 +118,7 @@ def _milliseconds(text: str) -> int:
         return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
+@lru_cache(256)
 def parse_query(query: str) -> Mapping[str, Sequence[str]]:
     found: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
