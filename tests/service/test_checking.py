@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import psycopg
 import pytest
-from tests.service.fakes import NOON
+from tests.service.fakes import NOON, ManualClock
 from tests.service.postgres import Server
 from tests.service.stores.story import told
 
@@ -160,7 +160,7 @@ async def test_a_file_that_a_service_has_is_not_checked(tmp_path: Path) -> None:
 async def test_a_database_that_services_are_at_work_on_is_checked(postgres: Server) -> None:
     url = postgres.new_schema()
     await told(store_at(url))
-    async with Service(url):
+    async with Service(url, clock=ManualClock()):  # by the time of today, it would remove what has been kept for long enough
         report = await check(store_at(url), lambda: NOON)
 
     assert (report.executions, report.faults) == (7, {})
