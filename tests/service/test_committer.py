@@ -157,6 +157,28 @@ async def test_closing_writes_what_is_queued_and_refuses_what_comes_later() -> N
     assert await store.load("b") is None
 
 
+async def test_who_asks_to_be_told_of_what_is_known_already_is_told_at_once() -> None:
+    committer = Committer(SlowDisk())
+    committer.close()
+    late = committer.hand_over(step_write("a", 1))
+    told: list[bool] = []
+
+    late.then(lambda: told.append(late.done()))
+
+    assert told == [True]
+
+
+async def test_a_write_that_is_settled_holds_on_to_none_before_it() -> None:
+    store = SlowDisk()
+    async with committing(store) as committer:
+        first = committer.hand_over(step_write("a", 1))
+        second = committer.hand_over(step_write("a", 2), after=first)
+        store.turns.release()
+
+        assert await second
+        assert second.after is None
+
+
 async def test_a_cancelled_committer_leaves_nobody_waiting() -> None:
     store = SlowDisk()
     committer = Committer(store)

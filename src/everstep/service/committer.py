@@ -49,18 +49,19 @@ class Handed:
 
     def then(self, listener: Callable[[], None]) -> None:
         """Call it as soon as the outcome is known, before anybody who waits for it goes on. What it raises is only reported."""
-        self._listeners.append(listener)
+        if self._outcome is None:
+            self._listeners.append(listener)
+        else:
+            _tell(listener)
 
     def settle(self, outcome: bool | Exception) -> None:
         """The first outcome counts."""
         if self._outcome is None:
             self._outcome = outcome
-            for listener in self._listeners:
-                try:
-                    listener()
-                except Exception as error:
-                    context = {"message": f"exception of {listener}", "exception": error}
-                    asyncio.get_running_loop().call_exception_handler(context)
+            self.after = None  # or one that waits would keep all before it in memory
+            listeners, self._listeners = self._listeners, []
+            for listener in listeners:
+                _tell(listener)
 
     async def known(self) -> bool:
         """Whether the write was taken, once that is known; False also if it failed."""
@@ -157,6 +158,13 @@ class Committer:
                 self._meter.committed(time.perf_counter() - began_at, len(group))
             for handed, was_taken in zip(group, taken, strict=True):
                 handed.settle(was_taken)
+
+
+def _tell(listener: Callable[[], None]) -> None:
+    try:
+        listener()
+    except Exception as error:
+        asyncio.get_running_loop().call_exception_handler({"message": f"exception of {listener}", "exception": error})
 
 
 def _settle(group: Sequence[Handed], error: Exception) -> None:
