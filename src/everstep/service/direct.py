@@ -82,14 +82,10 @@ class DirectClient:
 
     async def get_state(self, arn: str, token: str, marker: str, max_items: int = 1000) -> StatePage:
         """The marker is the number of operations before the page; it is good as long as the token is."""
-        try:
+        with _refusing():
             state = await self._executions.state(execution_id(arn))
             _check_arn(state, arn)
             operations = readable_operations(state, token)
-        except UnknownExecution:
-            raise refusal(invalid(INVALID_TOKEN)) from None
-        except Rejected as rejected:
-            raise refusal(rejected) from None
         if not (marker.isdecimal() or not marker) or not 0 < max_items <= 1000:
             raise refusal(invalid("Invalid Marker"))
         first = int(marker or 0)

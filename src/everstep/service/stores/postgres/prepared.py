@@ -53,34 +53,33 @@ def _sequence(value: object) -> Sequence[object]:
     return cast("Sequence[object]", value)
 
 
-def _array_of(oid: int, encode: Encode) -> Encode:
+def _array_of(kind: str, elements: Callable[[Sequence[object]], bytes]) -> Encode:
+    """elements: of an array that has some, each behind its length."""
+    oid = _OIDS[kind]
+
     def array(value: object) -> bytes:
         values = _sequence(value)
-        if not values:
-            return _EMPTY.pack(0, 0, oid)
-        parts = [_HEADER.pack(1, 0, oid, len(values), 1)]
-        for each in values:
-            element = encode(each)
-            parts.append(len(element).to_bytes(4, "big"))
-            parts.append(element)
-        return b"".join(parts)
+        return _HEADER.pack(1, 0, oid, len(values), 1) + elements(values) if values else _EMPTY.pack(0, 0, oid)
 
     return array
 
 
-def _integers(value: object) -> bytes:
-    values = _sequence(value)
-    if not values:
-        return _EMPTY.pack(0, 0, _OIDS["bigint"])
-    header = _HEADER.pack(1, 0, _OIDS["bigint"], len(values), 1)
-    return header + pack("!" + "iq" * len(values), *chain.from_iterable(zip(repeat(8), values)))
+def _one_by_one(encode: Encode) -> Callable[[Sequence[object]], bytes]:
+    def elements(values: Sequence[object]) -> bytes:
+        encoded = map(encode, values)
+        return b"".join([part for element in encoded for part in (len(element).to_bytes(4, "big"), element)])
+
+    return elements
+
+
+def _integers(values: Sequence[object]) -> bytes:
+    return pack("!" + "iq" * len(values), *chain.from_iterable(zip(repeat(8), values)))
 
 
 _ONE: Final[Mapping[str, Encode]] = {"text": _text, "bytea": _bytes, "bigint": _integer, "boolean": _boolean}
 _ENCODE: Final[Mapping[str, Encode]] = {
     **_ONE,
-    **{f"{kind}[]": _array_of(_OIDS[kind], encode) for kind, encode in _ONE.items()},
-    "bigint[]": _integers,
+    **{f"{kind}[]": _array_of(kind, _integers if kind == "bigint" else _one_by_one(encode)) for kind, encode in _ONE.items()},
 }
 
 

@@ -158,7 +158,7 @@ def statement(shape: Shape) -> Template:
     else:
         begin = INSERT if shape.is_new else FIND + UPDATE
         values = {name: f"found.{name}" for name, _ in columns}
-    new = f"{_unnested('n', columns)} AS n({', '.join(name for name, _ in columns)})"
+    new = f"{_unnested('n', columns)} AS n({', '.join(name for name, _ in columns)})"  # which a statement for one does not mention
     text = begin.format(new=new, never=NEVER, **values)
     if shape.records:
         text += WITH_RECORDS.format(records=_elements("r", RECORDS, "records", shape.is_alone, shape.records))
