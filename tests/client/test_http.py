@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import subprocess
@@ -219,20 +220,40 @@ def test_a_connection_that_is_announced_to_close_is_not_kept() -> None:
     assert (service.connections, client.delays) == (2, [])
 
 
-def test_nagle_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[socket.socket] = []
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
+    """The sockets that clients open."""
+    sockets: list[socket.socket] = []
     connect = socket.create_connection
 
     def remember(address: tuple[str, int], timeout: float) -> socket.socket:
-        opened.append(connect(address, timeout))
-        return opened[-1]
+        sockets.append(connect(address, timeout))
+        return sockets[-1]
 
     monkeypatch.setattr(socket, "create_connection", remember)
+    return sockets
+
+
+def test_nagle_is_off(opened: list[socket.socket]) -> None:
     with FakeService() as service:
         client = Client(service)
         client.send()
 
         assert opened[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_client_that_is_garbage_closes_its_connections_whatever_is_finalized_first(opened: list[socket.socket]) -> None:
+    with FakeService() as service:
+        client = Client(service)
+        client.send()
+        cycle: dict[str, object] = {"client": client}
+        cycle["itself"] = cycle
+        del client
+        gc.collect()  # which leaves the client behind its socket in the order of finalizers: only the cycle, the youngest, knows of it
+        opened.clear()
+        del cycle
+
+        gc.collect()  # an open socket that is finalized warns, which fails this test
 
 
 def test_calls_at_the_same_time_each_have_a_connection() -> None:
