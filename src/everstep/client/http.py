@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
@@ -53,6 +54,7 @@ class HttpClient:
         """
         self.blocking = Blocking()
         self._idle: list[Connection] = []  # appended and popped whole, so threads need no lock
+        weakref.finalize(self, _close_all, self._idle)  # kept connections are meant to live as long as their client
         endpoint = parse_endpoint(endpoint) if isinstance(endpoint, str) else endpoint
         self._calls = Calls(
             endpoint, region=region, credentials=credentials, max_attempts=max_attempts, environ=environ, now=now, jitter=jitter
@@ -95,11 +97,7 @@ class HttpClient:
     def close(self) -> None:
         """Close idle connections and let the worker threads end. The client can still be used: it opens others."""
         self.blocking.close()
-        while self._idle:
-            self._idle.pop().close()
-
-    def __del__(self) -> None:
-        self.close()  # quietly: kept connections are meant to live as long as their client
+        _close_all(self._idle)
 
     def _call(self, request: rest.Request, read: Callable[[Response], T]) -> T:
         """The answer, after as many attempts as it takes and is worth."""
@@ -146,3 +144,8 @@ class HttpClient:
         if connection.is_open:
             self._idle.append(connection)
         return response
+
+
+def _close_all(idle: list[Connection]) -> None:
+    while idle:
+        idle.pop().close()

@@ -10,6 +10,7 @@ import asyncio
 import math
 import selectors
 import time
+import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from datetime import datetime
@@ -86,6 +87,7 @@ class VirtualRunner:
         """Raises RuntimeError inside a running event loop."""
         if self._loop is None:
             self._loop = VirtualLoop()
+            weakref.finalize(self, self._loop.close)  # quietly: a runner that nobody closed lived as long as its test
         return self._loop.run_until_complete(main)
 
     def close(self) -> None:
@@ -95,10 +97,6 @@ class VirtualRunner:
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
             self._loop.close()
             self._loop = None
-
-    def __del__(self) -> None:
-        if self._loop is not None:
-            self._loop.close()  # quietly: a runner that nobody closed lived as long as its test
 
 
 class JumpingClock:
