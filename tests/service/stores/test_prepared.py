@@ -14,9 +14,15 @@ from tests.service.postgres import Server
 
 from everstep.service.stores.postgres.prepared import PreparedConnection, Statement, Template
 
-ECHO = Template("SELECT %(text)b::text, %(bytes)b::bytea, %(number)b::bigint::text, %(yes)b::boolean::text, %(text)b::text || '!'")
-ARRAYS = Template("SELECT %(texts)b::text[]::text, %(bytes)b::bytea[]::text, %(numbers)b::bigint[]::text, %(bools)b::boolean[]::text")
-PUT = Template("INSERT INTO prepared_rows VALUES (%(number)b::bigint) RETURNING number::text")
+ECHO = Template(
+    "SELECT %(text)b::text, %(bytes)b::bytea, %(number)b::bigint::text, %(yes)b::boolean::text, %(text)b::text || '!'",
+    ["text", "bytes", "number", "yes"],
+)
+ARRAYS = Template(
+    "SELECT %(texts)b::text[]::text, %(bytes)b::bytea[]::text, %(numbers)b::bigint[]::text, %(bools)b::boolean[]::text",
+    ["texts", "bytes", "numbers", "bools"],
+)
+PUT = Template("INSERT INTO prepared_rows VALUES (%(number)b::bigint) RETURNING number::text", ["number"])
 
 
 @asynccontextmanager
@@ -30,12 +36,12 @@ async def connected(server: Server) -> AsyncGenerator[PreparedConnection]:
 
 
 def put(number: int) -> Statement:
-    return PUT.of({"number": number})
+    return PUT.of([number])
 
 
 async def test_values_arrive_as_they_are(postgres: Server) -> None:
     async with connected(postgres) as connection:
-        [[row]] = await connection.run([ECHO.of({"text": "größer", "bytes": b"\0\xff", "number": -(2**40), "yes": True})])
+        [[row]] = await connection.run([ECHO.of(["größer", b"\0\xff", -(2**40), True])])
 
     assert row == ("größer".encode(), b"\0\xff", b"-1099511627776", b"true", "größer!".encode())
 
@@ -43,11 +49,11 @@ async def test_values_arrive_as_they_are(postgres: Server) -> None:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"texts": ["a", "b,c"], "bytes": [b"\1", b""], "numbers": [1, -2], "bools": [True, False]}, (b'{a,"b,c"}', b"{1,-2}", b"{t,f}")),
-        ({"texts": [], "bytes": [], "numbers": [], "bools": []}, (b"{}", b"{}", b"{}")),
+        ([["a", "b,c"], [b"\1", b""], [1, -2], [True, False]], (b'{a,"b,c"}', b"{1,-2}", b"{t,f}")),
+        ([(), (), (), ()], (b"{}", b"{}", b"{}")),
     ],
 )
-async def test_arrays_arrive_as_they_are(postgres: Server, values: dict[str, object], expected: tuple[bytes, ...]) -> None:
+async def test_arrays_arrive_as_they_are(postgres: Server, values: list[object], expected: tuple[bytes, ...]) -> None:
     async with connected(postgres) as connection:
         [[(texts, _, numbers, bools)]] = await connection.run([ARRAYS.of(values)])
 
@@ -57,7 +63,7 @@ async def test_arrays_arrive_as_they_are(postgres: Server, values: dict[str, obj
 async def test_what_is_larger_than_the_sockets_buffers_arrives_both_ways(postgres: Server) -> None:
     text = "x" * 20_000_000
     async with connected(postgres) as connection:
-        [[row]] = await connection.run([ECHO.of({"text": text, "bytes": b"", "number": 0, "yes": False})])
+        [[row]] = await connection.run([ECHO.of([text, b"", 0, False])])
 
     assert row[0] == text.encode()
 
@@ -79,7 +85,7 @@ async def test_an_error_leaves_the_connection_usable(postgres: Server) -> None:
         with pytest.raises(errors.UniqueViolation):
             await connection.run([put(1)])
         with pytest.raises(errors.UndefinedTable):
-            await connection.run([Template("SELECT * FROM no_such_table").of({})])
+            await connection.run([Template("SELECT * FROM no_such_table").of([])])
 
         assert await connection.run([put(2)]) == [[(b"2",)]]
         assert connection.is_alive()
@@ -88,14 +94,14 @@ async def test_an_error_leaves_the_connection_usable(postgres: Server) -> None:
 async def test_text_that_no_database_can_hold_is_refused(postgres: Server) -> None:
     async with connected(postgres) as connection:
         with pytest.raises(psycopg.DataError):
-            await connection.run([ECHO.of({"text": "\0", "bytes": b"", "number": 0, "yes": False})])
+            await connection.run([ECHO.of(["\0", b"", 0, False])])
     with pytest.raises(UnicodeEncodeError):
-        ECHO.of({"text": "\ud800", "bytes": b"", "number": 0, "yes": False})
+        ECHO.of(["\ud800", b"", 0, False])
 
 
 async def test_a_server_that_goes_away_is_noticed_in_the_middle_and_at_rest(postgres: Server) -> None:
     async with connected(postgres) as connection, await AsyncConnection.connect(postgres.url, autocommit=True) as other:
-        running = asyncio.ensure_future(connection.run([Template("SELECT pg_sleep(60)::text").of({})]))
+        running = asyncio.ensure_future(connection.run([Template("SELECT pg_sleep(60)::text").of([])]))
         while not await (await other.execute("SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'")).fetchall():
             pass
         await other.execute("SELECT pg_terminate_backend(%s)", (connection.pgconn.backend_pid,))
@@ -109,7 +115,7 @@ async def test_a_server_that_goes_away_is_noticed_in_the_middle_and_at_rest(post
 
 async def test_dropped_while_a_statement_runs_it_says_so(postgres: Server) -> None:
     async with connected(postgres) as connection:
-        running = asyncio.ensure_future(connection.run([Template("SELECT pg_sleep(60)::text").of({})]))
+        running = asyncio.ensure_future(connection.run([Template("SELECT pg_sleep(60)::text").of([])]))
         await asyncio.sleep(0)
         connection.drop()
 

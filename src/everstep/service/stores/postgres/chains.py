@@ -38,7 +38,8 @@ class Chain:
         execution = self.last = write.execution
         self.places.append(place)
         self.is_claim = self.is_claim or write.is_claim
-        self.records.update((record.order, encode_record(record)) for record in write.records)
+        for record in write.records:
+            self.records[record.order] = encode_record(record)
         self.event_ids.extend(event.event_id for event in write.events)
         self.events.extend(map(encode_event, write.events))
         self.notices.extend(write.notices)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Final
 
@@ -16,7 +16,7 @@ from psycopg.types.numeric import Int8BinaryDumper
 from everstep.errors import UsageError
 from everstep.service.stores.api import StoreError
 from everstep.service.stores.postgres.lines import Lines
-from everstep.service.stores.postgres.prepared import PreparedConnection
+from everstep.service.stores.postgres.prepared import PreparedConnection, Row, Statement
 from everstep.service.stores.postgres.schema import migrate
 
 PATIENCE_S: Final = 10
@@ -107,11 +107,22 @@ class Connections:
         for each in lines:
             each.close()
 
-    def writing(self) -> AbstractAsyncContextManager[PreparedConnection]:
-        """A connection that writes executions. Raises StoreError, as the others do."""
-        return self._one(0)
+    async def write(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """The rows of each statement; they are one transaction. Raises StoreError, and DataError."""
+        lines = self._opened(0)
+        try:  # without context managers: they took a fifth of our part of a commit
+            connection = await lines.take()
+            try:
+                return await connection.run(statements)
+            finally:
+                lines.give_back(connection)
+        except errors.DataError:
+            raise
+        except psycopg.Error as error:
+            raise in_words(self.place, error) from error
 
     def reading(self) -> AbstractAsyncContextManager[PreparedConnection]:
+        """A connection that reads. Raises StoreError, as `sharing` does."""
         return self._one(1)
 
     def sharing(self) -> AbstractAsyncContextManager[PreparedConnection]:
@@ -121,10 +132,13 @@ class Connections:
     @asynccontextmanager
     async def _one(self, place: int) -> AsyncGenerator[PreparedConnection]:
         with explained(self.place):
-            if self._open is None:
-                raise StoreError(f"{self.place} is not open", is_retryable=False)
-            async with self._open[place].one() as connection:
+            async with self._opened(place).one() as connection:
                 yield connection
+
+    def _opened(self, place: int) -> Lines:
+        if self._open is None:
+            raise StoreError(f"{self.place} is not open", is_retryable=False)
+        return self._open[place]
 
 
 @contextmanager
@@ -135,9 +149,14 @@ def explained(place: str) -> Generator[None]:
     except errors.DataError:
         raise
     except psycopg.Error as error:
-        advice = next((advice for kind, advice in ADVICE if isinstance(error, kind)), "")
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise StoreError(f"{place}: {text}{advice}", is_retryable=isinstance(error, PASSING)) from error
+        raise in_words(place, error) from error
+
+
+def in_words(place: str, error: psycopg.Error) -> StoreError:
+    """What has happened, and what to do."""
+    advice = next((advice for kind, advice in ADVICE if isinstance(error, kind)), "")
+    text = " ".join(str(error).split()) or type(error).__name__
+    return StoreError(f"{place}: {text}{advice}", is_retryable=isinstance(error, PASSING))
 
 
 def _without_password(url: str) -> str:

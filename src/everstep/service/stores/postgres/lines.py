@@ -32,6 +32,14 @@ class Lines:
     @asynccontextmanager
     async def one(self) -> AsyncGenerator[PreparedConnection]:
         """A connection that no one else uses meanwhile. Raises psycopg's errors."""
+        connection = await self.take()
+        try:
+            yield connection
+        finally:
+            self.give_back(connection)
+
+    async def take(self) -> PreparedConnection:
+        """As `one`, until it is given back."""
         connection = await self._free.get()
         try:
             if connection is not None and not connection.is_alive():
@@ -40,12 +48,17 @@ class Lines:
             if connection is None:
                 connection = await self._connect()
                 self._all.add(connection)
-            yield connection
-        finally:
-            if connection is not None and (self._is_closed or not _is_idle(connection)):
-                self._drop(connection)
-                connection = None
-            self._free.put_nowait(connection)
+        except BaseException:
+            self._free.put_nowait(None)
+            raise
+        return connection
+
+    def give_back(self, connection: PreparedConnection) -> None:
+        """In the middle of something, it is dropped."""
+        is_kept = not self._is_closed and _is_idle(connection)
+        if not is_kept:
+            self._drop(connection)
+        self._free.put_nowait(connection if is_kept else None)
 
     def _drop(self, connection: PreparedConnection) -> None:
         self._all.discard(connection)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, repeat
 from struct import Struct, pack
 from typing import Final, NamedTuple, TypeAlias, cast
@@ -28,24 +28,6 @@ _HEADER: Final = Struct("!iiiii")  # of an array: dimensions, whether it holds N
 _EMPTY: Final = Struct("!iii")
 _INTEGER: Final = Struct("!q")
 _OIDS: Final = {"text": 25, "bytea": 17, "bigint": 20, "boolean": 16}
-
-
-def _text(value: object) -> bytes:
-    assert isinstance(value, str)
-    return value.encode()
-
-
-def _bytes(value: object) -> bytes:
-    assert isinstance(value, bytes)
-    return value
-
-
-def _integer(value: object) -> bytes:
-    return _INTEGER.pack(value)
-
-
-def _boolean(value: object) -> bytes:
-    return b"\1" if value else b"\0"
 
 
 def _sequence(value: object) -> Sequence[object]:
@@ -76,7 +58,15 @@ def _integers(values: Sequence[object]) -> bytes:
     return pack("!" + "iq" * len(values), *chain.from_iterable(zip(repeat(8), values)))
 
 
-_ONE: Final[Mapping[str, Encode]] = {"text": _text, "bytea": _bytes, "bigint": _integer, "boolean": _boolean}
+_ONE: Final = cast(  # methods of C's, which refuse what is not of their kind
+    "Mapping[str, Encode]",
+    {
+        "text": str.encode,
+        "bytea": bytes.__bytes__,
+        "bigint": _INTEGER.pack,
+        "boolean": {False: b"\0", True: b"\1"}.__getitem__,
+    },
+)
 _ENCODE: Final[Mapping[str, Encode]] = {
     **_ONE,
     **{f"{kind}[]": _array_of(kind, _integers if kind == "bigint" else _one_by_one(encode)) for kind, encode in _ONE.items()},
@@ -84,9 +74,13 @@ _ENCODE: Final[Mapping[str, Encode]] = {
 
 
 class Template:
-    """A statement's text, in which values are called `%(name)b::type`: text, bytea, bigint, boolean, or an array of one of them."""
+    """A statement's text, in which values are called `%(name)b::type`: text, bytea, bigint, boolean, or an array of one of them.
 
-    def __init__(self, text: str) -> None:
+    names: all those that there are, perhaps more, in the order in which values are given.
+    """
+
+    def __init__(self, text: str, names: Iterable[str] = ()) -> None:
+        places = {name: place for place, name in enumerate(names)}
         kinds: dict[str, str] = {}
 
         def numbered(found: re.Match[str]) -> str:
@@ -95,11 +89,11 @@ class Template:
             return f"${list(kinds).index(name) + 1}::{kind}"
 
         self.text = _PARAMETER.sub(numbered, text).encode()
-        self._encoders = [(name, _ENCODE[kind]) for name, kind in kinds.items()]
+        self._encoders = [(places[name], _ENCODE[kind]) for name, kind in kinds.items()]
 
-    def of(self, values: Mapping[str, object]) -> Statement:
+    def of(self, values: Sequence[object]) -> Statement:
         """Raises UnicodeEncodeError for text that is no Unicode."""
-        return Statement(self.text, [encode(values[name]) for name, encode in self._encoders])
+        return Statement(self.text, [encode(values[place]) for place, encode in self._encoders])
 
 
 class Statement(NamedTuple):

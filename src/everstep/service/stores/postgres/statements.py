@@ -7,6 +7,7 @@ changes or deletes what has its name, but nobody who is changing executions ever
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Final, NamedTuple, TypeAlias
 
@@ -137,19 +138,23 @@ SELECT id, owner, CASE
 END
 FROM written"""
 
-DELETE: Final = Template("""
+DELETE: Final = Template(
+    """
 WITH found AS MATERIALIZED (SELECT number FROM executions WHERE id = %(id)b::text FOR UPDATE),
 paid AS (DELETE FROM payloads USING found WHERE execution = found.number),
 recorded AS (DELETE FROM operations USING found WHERE execution = found.number),
 happened AS (DELETE FROM events USING found WHERE execution = found.number)
-DELETE FROM executions USING found WHERE executions.number = found.number""")
+DELETE FROM executions USING found WHERE executions.number = found.number""",
+    ["id"],
+)
 
 
 @cache
 def statement(shape: Shape) -> Template:
-    """Its parameters are called by part, row and column: n0_2, or n2 for a column as an array.
+    """Its values: who writes, the channels' prefix, whether ends are told; then the executions' columns, the records', the payloads' and
+    those of what webhooks are owed: for each row if it is alone, otherwise each column as an array.
 
-    The parts: n: executions, r: records, p: payloads, o: what webhooks are owed.
+    They are called by part, row and column: n0_2, or n2 for a column as an array.
     """
     columns = (CREATED if shape.is_new else UPDATED) + (() if shape.is_alone else RANGES)
     if shape.is_alone:
@@ -166,7 +171,14 @@ def statement(shape: Shape) -> Template:
         text += WITH_PAYLOADS.format(payloads=_elements("p", PAYLOADS, "payloads", shape.is_alone, shape.payloads))
     if shape.has_notices:
         text += WITH_NOTICES
-    return Template(text + THEN.format(**values))
+    return Template(text + THEN.format(**values), ["me", "prefix", "tell_ends", *_names(shape, columns)])
+
+
+def _names(shape: Shape, columns: Columns) -> Iterator[str]:
+    for part, of_row, rows in (("n", columns, 1), ("r", RECORDS, shape.records), ("p", PAYLOADS, shape.payloads)):
+        for row in range(rows):
+            yield from (f"{part}{row}_{place}" if shape.is_alone else f"{part}{place}" for place in range(len(of_row)))
+    yield from (f"o{place}" for place in range(5))
 
 
 def _value(part: str, row: int, place: int, kind: str) -> str:

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from everstep.service.stores.api import Write
 from everstep.service.stores.postgres.chains import Chain, halves, rounds
 from everstep.service.stores.postgres.connections import Connections
-from everstep.service.stores.postgres.prepared import Row, Statement
+from everstep.service.stores.postgres.prepared import Statement
 from everstep.service.stores.postgres.statements import DELETE, Shape, statement
 
 FEW: Final = 4
@@ -44,7 +44,7 @@ class Writer:
             [(chains, self._statement(chains, tell_ends=tell_ends)) for chains in halves(group.values())] for group in rounds(writes)
         ]  # all of them, because what cannot be encoded is to keep everything from being written
         for statements in transactions:
-            results = await self._run([statement for _, statement in statements])
+            results = await self._connections.write([statement for _, statement in statements])
             for (chains, _), rows in zip(statements, results, strict=True):
                 by_id = {chain.last.id: chain for chain in chains}
                 for identity, owner, *_ in rows:
@@ -55,16 +55,10 @@ class Writer:
                         taken[place] = True
         return taken, answers
 
-    async def _run(self, statements: Sequence[Statement]) -> list[list[Row]]:
-        """As one transaction."""
-        async with self._connections.writing() as connection:
-            return await connection.run(statements)
-
     async def delete(self, execution_ids: Sequence[str]) -> None:
         """One at a time, so that nobody who waits for one of them is waited for because of another."""
-        async with self._connections.writing() as connection:
-            for execution_id in execution_ids:
-                await connection.run([DELETE.of({"id": execution_id})])
+        for execution_id in execution_ids:
+            await self._connections.write([DELETE.of([execution_id])])
 
     def _statement(self, chains: Sequence[Chain], *, tell_ends: bool) -> Statement:
         records = [list(chain.records.items()) for chain in chains]
@@ -79,17 +73,13 @@ class Writer:
             payloads=len(all_payloads) if is_alone else min(len(all_payloads), 1),
             has_notices=bool(notices),
         )
-        values: dict[str, object] = {"me": self._owner, "prefix": self._prefix, "tell_ends": tell_ends}
-        values.update((f"o{column}", list(column_values)) for column, column_values in enumerate(zip(*notices, strict=True)))
         rows = [chain.row() for chain in chains]
-        if is_alone:
-            for part, elements in (("n", rows), ("r", all_records), ("p", all_payloads)):
-                for row, element in enumerate(elements):
-                    values.update((f"{part}{row}_{column}", value) for column, value in enumerate(element))
-        else:
+        if not is_alone:
             rows = [(*row, *ranges) for row, *ranges in zip(rows, *_ranges(records), *_ranges(payloads), strict=True)]
-            for part, elements in (("n", rows), ("r", all_records), ("p", all_payloads)):
-                values.update((f"{part}{column}", list(column_values)) for column, column_values in enumerate(zip(*elements, strict=True)))
+        values: list[object] = [self._owner, self._prefix, tell_ends]
+        for elements in (rows, all_records, all_payloads):
+            values += joining.from_iterable(elements) if is_alone else map(list, zip(*elements, strict=True))
+        values += map(list, zip(*notices, strict=True))
         return statement(shape).of(values)
 
 
