@@ -14,10 +14,9 @@ from typing import Final, Protocol, cast
 from starlette.requests import Request
 from starlette.types import Message
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from everstep.server.answers import Answer
-from everstep.server.gathering import GatheringProtocol
 
 _UNSENDABLE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """What no header's value may hold."""
@@ -35,7 +34,7 @@ class Straight(Protocol):
         ...
 
 
-class StraightProtocol(GatheringProtocol):
+class StraightProtocol(HttpToolsProtocol):
     """straight: whose answers these are. Other requests go to the application that uvicorn knows."""
 
     straight: Straight
@@ -63,7 +62,7 @@ class StraightProtocol(GatheringProtocol):
         if self.flow.write_paused and not cycle.disconnected:
             await self.flow.drain()
         if not cycle.disconnected:
-            self.gathering.write_whole(head + answer.body)
+            self.transport.write(head + answer.body)
             cycle.response_started = cycle.response_complete = True
             cycle.message_event.set()
             if not cycle.keep_alive:
