@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,11 @@ import pytest
 
 if TYPE_CHECKING:  # loading it takes a database's driver, which most tests do without
     from tests.service.postgres import Server
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that runs this in the background has it ignore SIGINT, which the programs that tests start and interrupt would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _Failing(logging.Handler):
