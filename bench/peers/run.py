@@ -3,7 +3,8 @@
     python -m bench.peers.run SUITE [--reps N] [--only TEXT] [--out FILE]
 
 SUITE is the directory of the scenario suite (its README says how it measures), which is not part of this repository. A copy of
-it with our adapter, and a virtual environment for each SDK, go to build/bench-peers. The tables are written to bench/RESULTS.md.
+it with our adapter, and a virtual environment for each SDK, go to build/bench-peers. The tables are written to bench/RESULTS.md,
+of some scenarios alone they are only printed.
 """
 
 from __future__ import annotations
@@ -184,7 +185,8 @@ def main() -> None:
         "to the better peer of the row; the floor is the least code that speaks the protocol. Written by `make bench-peers-sdk`.\n\n"
         + "\n".join(table(rows, name) for name in OURS)
     )
-    write_section("sdk", text, options.out)
+    if not options.only or options.out != PATH:
+        write_section("sdk", text, options.out)
     print(text)
 
 
