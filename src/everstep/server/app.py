@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 from urllib.parse import quote
@@ -31,6 +30,7 @@ from everstep.server.operating import operating_routes
 from everstep.server.requests import Call, parse_query
 from everstep.server.routes import aliases, callbacks, changes, executions, forks, functions, handlers, overview
 from everstep.server.routing import match
+from everstep.service.ids import random_id
 from everstep.service.log_context import about
 
 log = logging.getLogger("everstep.server")
@@ -123,7 +123,7 @@ class App:
 
     async def answered(self, request: Request) -> Answer:
         """What a request to the API is answered with."""
-        backend, request_id = self._backend, str(uuid.uuid4())
+        backend, request_id = self._backend, random_id()
         fields = {"apiRequestId": request_id}
         began_at = time.perf_counter()
         with about(fields):
@@ -139,7 +139,7 @@ class App:
 
 async def _no_such_operation(request: Request, error: Exception) -> Response:
     refused = _response_of(ApiError("UnknownOperationException", f"There is no operation {request.method} {request.scope['path']}").answer)
-    refused.headers["x-amzn-requestid"] = str(uuid.uuid4())
+    refused.headers["x-amzn-requestid"] = random_id()
     return refused
 
 

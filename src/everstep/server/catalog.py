@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -24,6 +23,7 @@ from everstep.server.references import LATEST, Reference, parse
 from everstep.server.remote import RemoteDurable
 from everstep.server.shapes import DurableConfig, TenancyConfig
 from everstep.service.functions import Durable, Functions, Plain
+from everstep.service.ids import random_id
 from everstep.service.machine.model import CallFunction, DurableTarget, NewExecution, PlainTarget, Target, Terms
 from everstep.service.machine.rejection import invalid
 
@@ -41,7 +41,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     description: str = ""
     others: Mapping[str, object] = {}
     modified_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    revision_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    revision_id: str = field(default_factory=random_id)
 
 
 class Version(Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ class Alias(Struct, frozen=True, kw_only=True):
     version: str
     description: str = ""
     routing: Mapping[str, float] = {}
-    revision_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    revision_id: str = field(default_factory=random_id)
 
 
 class Function:
@@ -101,7 +101,7 @@ class Catalog(Functions):
         *,
         account: str = "123456789012",
         region: str = "us-east-1",
-        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        new_id: Callable[[], str] = random_id,
         chance: Callable[[], float] = lambda: 0.0,
     ) -> None:
         super().__init__(account=account, region=region, new_id=new_id)

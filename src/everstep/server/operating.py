@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -25,6 +24,7 @@ from everstep.server.backend import Backend
 from everstep.server.census import Census
 from everstep.server.errors import ApiError
 from everstep.server.shapes import Health
+from everstep.service.ids import random_id
 from everstep.service.stores.api import Store, StoreError
 
 log = logging.getLogger("everstep.server")
@@ -71,7 +71,7 @@ def operating_routes(backend: Backend, gate: Gate) -> list[Route]:
 def _identified(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
     async def identified(request: Request) -> Response:
         response = await endpoint(request)
-        response.headers["x-amzn-requestid"] = str(uuid.uuid4())
+        response.headers["x-amzn-requestid"] = random_id()
         return response
 
     return identified

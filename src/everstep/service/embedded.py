@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import secrets
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -26,6 +25,7 @@ from everstep.service.direct import refusal
 from everstep.service.engine import Engine
 from everstep.service.executions import Command, UnknownExecution
 from everstep.service.functions import Durable, Functions
+from everstep.service.ids import random_id
 from everstep.service.machine.callback import complete_callback, heartbeat_callback
 from everstep.service.machine.execution import delete_execution, stop_execution
 from everstep.service.machine.history import render_event
@@ -82,7 +82,7 @@ class Service:
         if max_invocations < 1:
             raise UsageError(f"max_invocations is {max_invocations}; the least is 1")
         self._store = store_at(store) if isinstance(store, str) else store
-        self._functions = functions or Functions(account=account, region=region, new_id=_new_id)
+        self._functions = functions or Functions(account=account, region=region, new_id=random_id)
         self._clock = clock or WallClock()
         self._rules, self._meter, self._webhooks = rules, meter, webhooks
         self._max_invocations = max_invocations
@@ -99,7 +99,7 @@ class Service:
             self._clock,
             rules=self._rules,
             limit=self._max_invocations,
-            new_id=_new_id,
+            new_id=random_id,
             new_secret=lambda: secrets.token_bytes(32),
             jitter=random.random,
             meter=self._meter,
@@ -349,7 +349,3 @@ class Service:
             raise refusal(callback_is_over()) from None
         except Rejected as rejected:
             raise refusal(rejected) from None
-
-
-def _new_id() -> str:
-    return str(uuid.uuid4())

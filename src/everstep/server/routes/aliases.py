@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import Final, cast
 
@@ -17,6 +16,7 @@ from everstep.server.references import ALIAS_NAME, LATEST, requested
 from everstep.server.requests import Call, read_object, without_nulls
 from everstep.server.routes.functions import paged
 from everstep.server.shapes import AliasConfiguration, AliasSettings, Routing, Tags
+from everstep.service.ids import random_id
 from everstep.service.machine.validation import Violations
 
 CONCURRENCY: Final = 1_000
@@ -60,7 +60,7 @@ async def update(backend: Backend, call: Call) -> Answer:
         version=alias.version if given.function_version is None else _known(backend.catalog, function, given.function_version),
         description=alias.description if given.description is None else given.description,
         routing=alias.routing if given.routing_config is None else _weights(backend.catalog, function, given),
-        revision_id=str(uuid.uuid4()),
+        revision_id=random_id(),
     )
     function.aliases[alias.name] = alias
     return ok(_shown(backend.catalog, function, alias))

@@ -6,7 +6,6 @@ invocations; what it is told about itself is stored and shown.
 
 from __future__ import annotations
 
-import uuid
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
@@ -38,6 +37,7 @@ from everstep.server.shapes import (
     InputSchema,
     VersionSettings,
 )
+from everstep.service.ids import random_id
 from everstep.service.machine.validation import Violations
 
 MAX_TIMEOUT_S: Final = 5400
@@ -123,7 +123,7 @@ async def update_configuration(backend: Backend, call: Call) -> Answer:
         description=before.description if given.description is None else given.description,
         others={**before.others, **_stored(members)},
         modified_at=datetime.now(UTC),
-        revision_id=str(uuid.uuid4()),
+        revision_id=random_id(),
     )
     function.versions[LATEST] = replace(function.latest, configuration=after)
     return ok(configuration_of(backend.catalog, function, function.latest))
@@ -137,7 +137,7 @@ async def update_code(backend: Backend, call: Call) -> Answer:
     _check_revision(given.revision_id, before)
     code = _code_members(members)
     if not given.dry_run:
-        after = replace(before, others={**before.others, **code}, modified_at=datetime.now(UTC), revision_id=str(uuid.uuid4()))
+        after = replace(before, others={**before.others, **code}, modified_at=datetime.now(UTC), revision_id=random_id())
         function.versions[LATEST] = replace(function.latest, configuration=after)
     version = _publish(function, None) if given.publish else function.latest
     return ok(configuration_of(backend.catalog, function, version, is_qualified=given.publish))
