@@ -7,10 +7,10 @@ Each server has a registry of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import partial
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
@@ -19,6 +19,7 @@ from everstep.protocol.shapes import OperationUpdate
 from everstep.server.catalog import Catalog
 from everstep.server.census import Counted
 from everstep.server.code import Code
+from everstep.server.figures import Counter, Histogram
 from everstep.server.processes import Processes
 from everstep.server.pulled import Pulled
 from everstep.service.machine.model import Event, Transition
@@ -45,29 +46,15 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
 
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(name, text, labels, namespace="everstep", registry=self.registry)
-
-        def histogram(name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
-            return Histogram(name, text, labels, namespace="everstep", registry=self.registry, buckets=buckets)
-
-        started = counter("executions_started", "Executions that were started here.", "function")
-        ended = counter("executions_ended", "Executions whose end was recorded here.", "function", "status")
-        invocations = counter("invocations", "Invocations that ended, by whether the function answered.", "function", "outcome")
-        durations = histogram("invocation_seconds", "How long invocations took.", LONG, "function")
-        delays = histogram("invocation_delay_seconds", "From when an invocation was owed until it began.", QUICK, "function")
-        callbacks = counter("callbacks_ended", "Callbacks that were answered or timed out.", "status")
-        requests = counter("http_requests", "HTTP requests.", "operation", "status")
-        request_seconds = histogram("http_request_seconds", "How long HTTP requests took.", LONG, "operation")
-        # Looking a child up by its labels costs more than counting does.
-        self._started = cache(started.labels)
-        self._ended = cache(ended.labels)
-        self._invocations = cache(invocations.labels)
-        self._durations = cache(durations.labels)
-        self._delays = cache(delays.labels)
-        self._callbacks = cache(callbacks.labels)
-        self._requests = cache(requests.labels)
-        self._request_seconds = cache(request_seconds.labels)
+        counter, histogram = partial(Counter, self.registry), partial(Histogram, self.registry)
+        self._started = counter("executions_started", "Executions that were started here.", "function")
+        self._ended = counter("executions_ended", "Executions whose end was recorded here.", "function", "status")
+        self._invocations = counter("invocations", "Invocations that ended, by whether the function answered.", "function", "outcome")
+        self._durations = histogram("invocation_seconds", "How long invocations took.", LONG, "function")
+        self._delays = histogram("invocation_delay_seconds", "From when an invocation was owed until it began.", QUICK, "function")
+        self._callbacks = counter("callbacks_ended", "Callbacks that were answered or timed out.", "status")
+        self._requests = counter("http_requests", "HTTP requests.", "operation", "status")
+        self._request_seconds = histogram("http_request_seconds", "How long HTTP requests took.", LONG, "operation")
         self._checkpoints = histogram("checkpoint_seconds", "How long checkpoints took, until they were durable.", QUICK)
         self._updates = counter("checkpoint_updates", "Updates in checkpoints.")
         self._bytes = counter("checkpoint_payload_bytes", "Bytes of payloads in checkpoints.")
@@ -94,49 +81,49 @@ class Metrics:
         kind = event.type
         if kind == "InvocationCompleted":
             details = event.details
-            self._invocations(function, "failed" if details.get("Error") else "answered").inc()
+            self._invocations.add(1, function, "failed" if details.get("Error") else "answered")
             began, ended = details.get("StartTimestamp"), details.get("EndTimestamp")
             if isinstance(began, int) and isinstance(ended, int):
-                self._durations(function).observe((ended - began) / 1000)
+                self._durations.observe((ended - began) / 1000, function)
         elif kind == "ExecutionStarted":
-            self._started(function).inc()
+            self._started.add(1, function)
         elif kind in _ENDS:
-            self._ended(function, _ENDS[kind]).inc()
+            self._ended.add(1, function, _ENDS[kind])
         elif kind in _CALLBACKS:
-            self._callbacks(_CALLBACKS[kind]).inc()
+            self._callbacks.add(1, _CALLBACKS[kind])
 
     def began(self, function: str, waited_s: float) -> None:
-        self._delays(function).observe(waited_s)
+        self._delays.observe(waited_s, function)
 
     def timer_fired(self, late_s: float) -> None:
         self._lateness.observe(late_s)
 
     def checkpointed(self, took_s: float, updates: Sequence[OperationUpdate]) -> None:
         self._checkpoints.observe(took_s)
-        self._updates.inc(len(updates))
-        self._bytes.inc(sum(text_bytes(update.payload) for update in updates))
+        self._updates.add(len(updates))
+        self._bytes.add(sum(text_bytes(update.payload) for update in updates))
 
     def committed(self, took_s: float, writes: int) -> None:
         self._commits.observe(took_s)
         self._groups.observe(writes)
 
     def commit_failed(self) -> None:
-        self._failures.inc()
+        self._failures.add()
 
     def delivered(self, webhook: str) -> None:
-        self._delivered.labels(webhook).inc()
+        self._delivered.add(1, webhook)
 
     def delivery_failed(self, webhook: str) -> None:
-        self._undelivered.labels(webhook).inc()
+        self._undelivered.add(1, webhook)
 
     def gave_up(self, webhook: str, count: int) -> None:
-        self._given_up.labels(webhook).inc(count)
+        self._given_up.add(count, webhook)
 
     # -- HTTP
 
     def answered(self, operation: str, status: int, took_s: float) -> None:
-        self._requests(operation, str(status)).inc()
-        self._request_seconds(operation).observe(took_s)
+        self._requests.add(1, operation, str(status))
+        self._request_seconds.observe(took_s, operation)
 
     # -- what is there now
 
