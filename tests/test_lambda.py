@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -135,6 +137,18 @@ def test_a_warm_resume_does_not_run_the_handler_from_the_top() -> None:
         service.end_waits()
         handler(service.event(), object())
         assert passes == expected
+
+
+def test_a_handler_that_is_garbage_takes_its_parked_executions_along_and_says_nothing() -> None:
+    service = Lambda()
+    handler = durable(client=service)(handle)
+    handler(service.event(), None)
+    parked = weakref.ref(handler)
+    del handler
+
+    gc.collect()
+
+    assert parked() is None
 
 
 def test_an_execution_that_went_on_elsewhere_is_replayed() -> None:
