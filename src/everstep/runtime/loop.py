@@ -53,6 +53,7 @@ class DurableTask(asyncio.Task[T]):
         self._number = number
         self.scope = scope
         super().__init__(coroutine, loop=loop, name=name, context=context)
+        self._log_destroy_pending = False  # a parked execution may go at any time, with its handler for instance
 
     def __hash__(self) -> int:
         return self._number
@@ -151,7 +152,6 @@ class DurableLoop(asyncio.AbstractEventLoop):
         self.ready.clear()
         for task in self.tasks:
             if not task.done():
-                task._log_destroy_pending = False  # type: ignore[attr-defined]  # as asyncio's own loops do
                 _close(task)
             elif not task.cancelled():
                 task.exception()  # looked at: what matters of it is the handler's outcome
