@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from tests.effort import EFFORT
 from tests.faults.load import Load
-from tests.faults.processes import ServerProcess
+from tests.faults.processes import ServerProcess, until
 
 
 @pytest.fixture
@@ -77,12 +78,15 @@ def test_a_lock_that_somebody_holds_for_long_holds_executions_up_and_loses_nothi
     server.start()
     try:
         server.wait_until_it_answers()
-        load = Load([server], tmp_path / "ledger.jsonl", 20, ["work"])
-        load.start()
+        load = Load([server], tmp_path / "ledger.jsonl", 200, ["work"])
         other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        time.sleep(8)  # real locks in real time: longer than SQLite waits
-        other.execute("ROLLBACK")
+        with ThreadPoolExecutor(1) as pool:
+            starting = pool.submit(load.start)
+            until(lambda: len(load.arns) > 10, "the first executions")
+            other.execute("BEGIN IMMEDIATE")
+            time.sleep(8)  # real locks in real time: longer than SQLite waits
+            other.execute("ROLLBACK")
+            starting.result()
         other.close()
         load.wait(30)
         figures = load.check()
