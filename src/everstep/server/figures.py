@@ -1,7 +1,7 @@
 """Counters and histograms that one thread changes, written out by prometheus_client.
 
-Rule: to count takes next to nothing. prometheus_client's own take a lock for each number and check each value again: an eighth of what a
-server did for a step.
+Rule: to count takes next to nothing. prometheus_client's own take a lock for each number and check each value again: a twelfth of what
+a server did for a step.
 """
 
 from __future__ import annotations
