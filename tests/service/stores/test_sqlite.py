@@ -256,11 +256,11 @@ async def opened_on_a_quick_disk(path: Path) -> AsyncGenerator[tuple[SqliteStore
         pace = await store.writer.call(lambda writer: writer.pace)
         for revision in range(1, 21):
             await store.commit([step_write("e-0", revision)])
-            pace.note(0.0)  # whatever this machine's disk is like
+            pace.took_in_thread(0.0)  # whatever this machine's disk is like
         threads = set[int]()
         await store.writer.call(lambda writer: writer.connection.set_trace_callback(lambda _: threads.add(threading.get_ident())))
-        for _ in range(PROOF):
-            pace.note(0.0)
+        for _ in range(2 * PROOF):
+            pace.took_in_thread(0.0)
         yield store, threads
 
 
@@ -288,7 +288,7 @@ async def test_what_is_large_is_committed_while_the_loop_goes_on(tmp_path: Path)
 
 async def test_a_commit_that_took_long_makes_the_next_ones_leave_the_loop_alone(tmp_path: Path) -> None:
     async with opened_on_a_quick_disk(tmp_path / FILE) as (store, threads):
-        await store.writer.call(lambda writer: writer.pace.note(1.0))
+        await store.writer.call(lambda writer: writer.pace.took_on_loop(1.0))
         await store.commit([step_write("e-0", 21)])
 
         assert threading.get_ident() not in threads

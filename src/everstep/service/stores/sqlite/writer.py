@@ -80,19 +80,26 @@ class Writer:
         if sum(map(size_of, encoded)) > MAX_BYTES_BRIEFLY:
             return None
         self._have_patience(False)
+        began_at = time.perf_counter()
         try:
-            return self._commit(encoded)
+            taken = self._commit(encoded)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
-            self.pace.note(BUSY_TIMEOUT_S)
+            self.pace.took_on_loop(BUSY_TIMEOUT_S)
             return None
+        self.pace.took_on_loop(time.perf_counter() - began_at, len(writes))
+        return taken
 
     def commit(self, writes: Sequence[Write]) -> list[bool]:
         self._have_patience(True)
         if self._is_log_long(writes):
             self._move_log("PASSIVE")
-        return self._commit([encode(write) for write in writes])
+        encoded = [encode(write) for write in writes]
+        began_at = time.perf_counter()
+        taken = self._commit(encoded)
+        self.pace.took_in_thread(time.perf_counter() - began_at, len(writes))
+        return taken
 
     def _is_log_long(self, writes: Sequence[Write]) -> bool:
         return self._pages_logged > (FEW_PAGES_LOGGED if len(writes) <= FEW_WRITES else MAX_PAGES_LOGGED)
@@ -104,7 +111,6 @@ class Writer:
             self._is_patient = is_patient
 
     def _commit(self, writes: Sequence[EncodedWrite]) -> list[bool]:
-        began_at = time.perf_counter()
         heads: dict[str, Head] = {}
         if self._was_full:
             self._move_log("TRUNCATE")
@@ -117,7 +123,6 @@ class Writer:
             raise
         self._was_full = False
         self._remember(heads)
-        self.pace.note(time.perf_counter() - began_at, len(writes))
         return taken
 
     def _move_log(self, how: Literal["PASSIVE", "TRUNCATE"]) -> None:
