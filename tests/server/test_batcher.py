@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from everstep.server.batcher import MAX_BYTES, REQUESTS, Batcher
+from everstep.server.batcher import MANY, MAX_BYTES, REQUESTS, Batcher
 from everstep.server.together import Message, Outcome, Reply
 
 
@@ -88,6 +88,38 @@ async def test_calls_of_one_turn_of_the_loop_leave_together_up_to_a_size_and_wit
 
     assert [(await call).body for call in calls[1:]] == [b"b", b"large"]
     assert wire.sent == [["b"], ["large"]]
+
+
+async def test_many_calls_share_the_requests_equally_however_they_came() -> None:
+    wire = Wire()
+    batcher = Batcher(wire.send)
+    calls = [asyncio.create_task(batcher.call(outcome(f"early{number}"))) for number in range(2)]
+    await wire.after(1)
+    calls += [asyncio.create_task(batcher.call(outcome(f"late{number}"))) for number in range(48)]
+    await wire.after(2)
+    wire.answer(0)
+    await wire.after(3)
+    for number in (1, 2):
+        wire.answer(number)
+    await asyncio.gather(*calls)
+    assert [len(request) for request in wire.sent] == [2, 25, 23]
+
+    calls = [asyncio.create_task(batcher.call(outcome(f"again{number}"))) for number in range(2 * MANY)]
+    await wire.after(5)
+    for number in (3, 4):
+        wire.answer(number)
+    await asyncio.gather(*calls)
+    assert [len(request) for request in wire.sent[3:]] == [MANY, MANY]
+
+
+async def test_few_calls_leave_in_one_request() -> None:
+    wire = Wire()
+    batcher = Batcher(wire.send)
+    calls = [asyncio.create_task(batcher.call(outcome(str(number)))) for number in range(MANY - 1)]
+    await wire.after(1)
+    wire.answer(0)
+    await asyncio.gather(*calls)
+    assert len(wire.sent) == 1
 
 
 async def test_a_request_that_fails_fails_its_calls_and_no_others() -> None:

@@ -1,7 +1,8 @@
 """A worker's calls, sent together: those of many executions share a request.
 
 Rule: no timers and no windows. Alone, a call leaves at once; while as many requests as may be are under way, calls gather, and leave
-together when one of them is answered. So the more there is to do, the less each call costs.
+together when one of them is answered. So the more there is to do, the less each call costs. Executions that are woken together call
+together: many of them share the requests equally, so that the worker goes on with one half while the server has the other.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from math import ceil
 from typing import Final, NamedTuple, TypeAlias
 
 from everstep.client import rest
@@ -20,6 +22,8 @@ from everstep.server.together import Checkpoint, Message, Reply
 
 REQUESTS: Final = 2
 """At a time: while one is written to disk, the next is read."""
+MANY: Final = 32
+"""So many calls without an answer share the requests equally. Halves of fewer would cost more than they gain."""
 MAX_BYTES: Final = 1024 * 1024
 """After which no other call is added to a request."""
 STOPPING: Final = "the worker is stopping"
@@ -38,7 +42,8 @@ class Batcher:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._queue: deque[_Waiting] = deque()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], int] = {}
+        """The requests, and how many calls each carries."""
         self._is_closed = False
 
     async def call(self, message: Message) -> Reply:
@@ -65,18 +70,21 @@ class Batcher:
 
     def _pump(self) -> None:
         while self._queue and len(self._under_way) < REQUESTS:
-            task = asyncio.create_task(self._exchange(self._taken()), name="calls")
-            self._under_way.add(task)
+            group = self._taken()
+            task = asyncio.create_task(self._exchange(group), name="calls")
+            self._under_way[task] = len(group)
             task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        del self._under_way[task]
         self._pump()
 
     def _taken(self) -> Sequence[_Waiting]:
         group: list[_Waiting] = []
         size = 0
-        while self._queue and (not group or size + len(self._queue[0].message.body) <= MAX_BYTES):
+        unanswered = sum(self._under_way.values()) + len(self._queue)
+        most = ceil(unanswered / REQUESTS) if unanswered >= MANY else unanswered
+        while self._queue and len(group) < most and (not group or size + len(self._queue[0].message.body) <= MAX_BYTES):
             waiting = self._queue.popleft()
             if not waiting.reply.done():  # else whoever called has gone
                 group.append(waiting)
