@@ -123,10 +123,13 @@ async def test_what_follows_a_start_in_the_same_breath_goes_into_its_commit() ->
     async with executing() as fixture:
         await settled()
         _, taken = fixture.executions.begin(new())
-        stopping = asyncio.ensure_future(fixture.executions.perform("e-1", stop))
+        stopping = fixture.executions.submit("e-1", stop)
 
         assert await taken
-        assert (await stopping).execution.status == "STOPPED"
+        assert stopping is not None
+        transition, stopped = stopping
+        assert await stopped
+        assert transition.execution.status == "STOPPED"
 
     assert fixture.store.commits == 1
     assert [transition.execution.status for transition in fixture.durable] == ["RUNNING", "STOPPED"]

@@ -88,21 +88,19 @@ class Committer:
         self._store, self._meter, self._is_elsewhere = store, meter, is_elsewhere
         self._queue: deque[Handed] = deque()
         self._arrived = asyncio.Event()
-        self._is_followed = False
         self._is_closed = False
 
-    def hand_over(self, write: Write, *, after: Handed | None = None, is_followed: bool = False) -> Handed:
-        """The order of calls is the order of writes.
+    def hand_over(self, write: Write, *, after: Handed | None = None) -> Handed:
+        """The order of calls is the order of writes; those of one turn of the loop go together.
 
         after: the one that this one rests on; without that one it is refused, even if another service's write has the
-        same revision. is_followed: what is begun in this turn of the loop hands over another write, which is to come along.
+        same revision.
         """
         handed = Handed(write, after)
         if self._is_closed:
             handed.settle(StoreError("the service is closing"))
         else:
             self._queue.append(handed)
-            self._is_followed = self._is_followed or is_followed
             self._arrived.set()
         return handed
 
@@ -118,9 +116,6 @@ class Committer:
                 await self._arrived.wait()
                 was_idle = True
                 continue
-            if self._is_followed:
-                self._is_followed = False
-                await asyncio.sleep(0)
             size = len(self._queue)
             if self._is_elsewhere and was_idle and size >= MANY_AT_ONCE:
                 size //= 2  # from then on, one half's work is done while the other half is committed

@@ -100,7 +100,7 @@ class Executions:
         resident = self._residents[new.id] = _Resident(State(transition.execution, transition.records))
         resident.exists = False
         resident.users += 1
-        write = resident.last_write = self._write(transition, is_followed=True)
+        write = resident.last_write = self._write(transition)
         write.then(partial(self._written, resident, transition, now, write))
         return transition.execution, write
 
@@ -166,6 +166,11 @@ class Executions:
             return None
         return None if transition.execution is before else self._record(resident, transition, now)
 
+    def live(self, execution_id: str) -> Execution | None:
+        """As it is in memory, of which the last changes may not be durable yet; None if it is not there."""
+        resident = self._residents.get(execution_id)
+        return None if resident is None else resident.state.execution
+
     async def read(self, execution_id: str) -> Execution:
         """The execution as it is durable. Raises UnknownExecution or StoreError."""
         while True:
@@ -229,7 +234,7 @@ class Executions:
         owed = notices(self._watches, before, transition.execution)
         return replace(transition, notices=owed) if owed else transition
 
-    def _write(self, transition: Transition, *, after: Handed | None = None, is_claim: bool = False, is_followed: bool = False) -> Handed:
+    def _write(self, transition: Transition, *, after: Handed | None = None, is_claim: bool = False) -> Handed:
         write = Write(
             execution=transition.execution,
             records=transition.records,
@@ -237,7 +242,7 @@ class Executions:
             notices=transition.notices,
             is_claim=is_claim,
         )
-        return self._committer.hand_over(write, after=after, is_followed=is_followed)
+        return self._committer.hand_over(write, after=after)
 
     # Both are listeners, because the caller may have gone away meanwhile: the effects are due all the same.
 

@@ -19,6 +19,7 @@ from everstep.errors import ServiceError
 from everstep.failures import describe
 from everstep.protocol.shapes import ErrorObject, InvocationOutput, Operation
 from everstep.service.clock import RETRY_MS, Clock
+from everstep.service.committer import Handed
 from everstep.service.executions import Command, Executions, UnknownExecution
 from everstep.service.functions import Durable, FunctionError, Functions
 from everstep.service.log_context import about
@@ -125,14 +126,24 @@ class Invoker:
             if execution_id in self._running:  # its end is recorded, but it is not off the stage yet
                 later.append(execution_id)
                 continue
-            task = self._group.create_task(self._serve(execution_id), name=f"invocation of {execution_id}")
+            beginning = _Beginning(self._new_id(), self._new_secret())
+            begins = self._serve(execution_id, beginning, self._submitted(execution_id, beginning))
+            task = self._group.create_task(begins, name=f"invocation of {execution_id}")
             self._running[execution_id] = task
             task.add_done_callback(partial(self._left, execution_id))
         self._owed.update(dict.fromkeys(later))
 
-    async def _serve(self, execution_id: str) -> None:
+    def _submitted(self, execution_id: str, beginning: _Beginning) -> Handed | None:
+        """Begin the invocation at once, in the commit of what it follows, if the execution is in memory and its function is here."""
+        execution = self._executions.live(execution_id)
+        if execution is None or self._functions.durable(execution.function, execution.version) is None:
+            return None
+        submitted = self._executions.submit(execution_id, beginning)
+        return None if submitted is None else submitted[1]
+
+    async def _serve(self, execution_id: str, beginning: _Beginning, begun: Handed | None) -> None:
         try:
-            await self._invoke(execution_id)
+            await self._invoke(execution_id, beginning, begun)
         except UnknownExecution:
             pass
         except ServiceError as error:
@@ -148,14 +159,14 @@ class Invoker:
         self._pump()
         self.on_room()
 
-    async def _invoke(self, execution_id: str) -> None:
+    async def _invoke(self, execution_id: str, beginning: _Beginning, begun: Handed | None) -> None:
         async with self._executions.using(execution_id) as state:
             entry = self._functions.durable(state.execution.function, state.execution.version)
             if entry is None:
                 self._wait_for(state.execution.function, execution_id)
                 return
-            beginning = _Beginning(self._new_id(), self._new_secret())
-            await self._executions.perform(execution_id, beginning)
+            if begun is None or not await begun:
+                await self._executions.perform(execution_id, beginning)
             if beginning.begun is None:
                 await self._executions.perform(execution_id, fire_timers)  # it may have timed out while it waited for its turn
                 return
