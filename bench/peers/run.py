@@ -13,7 +13,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -24,6 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from bench.peers.interpreter import environment, machine_and
 from bench.peers.sections import PATH, write_section
 
 HERE: Final = Path(__file__).parent
@@ -81,9 +81,7 @@ def environments() -> Path:
     """A virtual environment for each SDK, with bytecode, since users' processes have it."""
     venvs = (BUILD / "venvs").resolve()
     for name, requirements in PEERS.items():
-        python = venvs / name / "bin/python"
-        if not python.exists():
-            subprocess.run([sys.executable, "-m", "venv", str(venvs / name)], check=True)
+        python = environment(venvs / name, sys.executable)
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--upgrade", *requirements], check=True)
         library = next((venvs / name / "lib").iterdir())
         environ = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
@@ -180,9 +178,9 @@ def main() -> None:
     peers = ", ".join(requirement for name in ("aws", "async") for requirement in PEERS[name])
     text = (
         "## The SDK beside the others\n\n"
-        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} processors; everstep "
-        f"{version}, {peers}. Medians of up to {options.reps} processes per scenario and SDK, which take turns. A ratio is "
-        "to the better peer of the row; the floor is the least code that speaks the protocol. Written by `make bench-peers-sdk`.\n\n"
+        f"{machine_and(sys.executable)}; everstep {version}, {peers}. Medians of up to {options.reps} processes per scenario and "
+        "SDK, which take turns. A ratio is to the better peer of the row; the floor is the least code that speaks the protocol. "
+        "Written by `make bench-peers-sdk`.\n\n"
         + "\n".join(table(rows, name) for name in OURS)
     )
     if not options.only or options.out != PATH:

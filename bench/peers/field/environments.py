@@ -13,6 +13,7 @@ from typing import Final
 
 from bench.peers.field.page import Failed
 from bench.peers.field.systems import ENVIRONMENTS
+from bench.peers.interpreter import environment
 
 RESTATE_SERVER: Final = "restate-server"
 
@@ -26,25 +27,23 @@ class Ready:
 
 
 def prepare(name: str, build: Path, python: str) -> Ready | Failed:
-    environment, folder = ENVIRONMENTS[name], build / name
-    own = folder / "bin/python"
+    needed, folder = ENVIRONMENTS[name], build / name
     try:
-        if not own.exists():
-            _run([python, "-m", "venv", str(folder)])
-        _run([str(own), "-m", "pip", "install", "--quiet", "--upgrade", *environment.pip])
+        own = environment(folder, python)
+        _run([str(own), "-m", "pip", "install", "--quiet", "--upgrade", *needed.pip])
         installed = {each["name"]: each["version"] for each in json.loads(_run([str(own), "-m", "pip", "list", "--format", "json"]))}
         programs: dict[str, str] = {}
-        if environment.npm:
+        if needed.npm:
             # Their scripts send telemetry, or nothing that is needed.
-            _run(["npm", "install", "--silent", "--no-save", "--ignore-scripts", "--prefix", str(folder), *environment.npm])
+            _run(["npm", "install", "--silent", "--no-save", "--ignore-scripts", "--prefix", str(folder), *needed.npm])
             modules = folder / "node_modules"
-            for package in environment.npm:
+            for package in needed.npm:
                 named = package.rpartition("@")[0]
                 installed[named] = json.loads((modules / named / "package.json").read_text())["version"]
             programs["RESTATE_SERVER"] = str(next(modules.glob(f"@restatedev/*/bin/{RESTATE_SERVER}")))
     except (OSError, subprocess.CalledProcessError, StopIteration) as error:
         return Failed(f"could not be installed: {_why(error)}")
-    return Ready(own, tuple(f"{each} {installed[each]}" for each in environment.shows), programs)
+    return Ready(own, tuple(f"{each} {installed[each]}" for each in needed.shows), programs)
 
 
 def _run(command: Sequence[str]) -> str:

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +25,7 @@ from bench.peers.field.running import Postgres, postgres, run
 from bench.peers.field.scenarios import SCENARIOS, Scenario
 from bench.peers.field.syncs import settings, syncs_per_step
 from bench.peers.field.systems import SYSTEMS, System
+from bench.peers.interpreter import machine_and
 from bench.peers.sections import PATH, write_section
 
 SLOW_S: Final = 30
@@ -68,16 +67,12 @@ def _shown(answer: Mapping[str, float] | Failed) -> str:
 
 
 def conditions(ready: Mapping[str, Ready | Failed], server: Postgres, python: str, load: Sequence[float]) -> str:
-    version = subprocess.run(
-        [python, "-c", "import platform; print(platform.python_version())"], check=True, capture_output=True, text=True
-    )
     versions = ", ".join(shown for environment in ready.values() if isinstance(environment, Ready) for shown in environment.versions)
     database = f"PostgreSQL {server.ask('SHOW server_version').split()[0]}"
     told = f"fsync {server.ask('SHOW fsync')}, shared_buffers {server.ask('SHOW shared_buffers')}"
     return (
-        f"Python {version.stdout.strip()}, {platform.system()} {platform.machine()}, {os.cpu_count()} processors; load average "
-        f"{load[0]:.1f} at the beginning and {os.getloadavg()[0]:.1f} at the end; {versions}; {database} with its defaults ({told}), "
-        "over a Unix socket."
+        f"{machine_and(python)}; load average {load[0]:.1f} at the beginning and {os.getloadavg()[0]:.1f} at the end; {versions}; "
+        f"{database} with its defaults ({told}), over a Unix socket."
     )
 
 
