@@ -180,8 +180,7 @@ def main() -> None:
         "## The SDK beside the others\n\n"
         f"{machine_and(sys.executable)}; everstep {version}, {peers}. Medians of up to {options.reps} processes per scenario and "
         "SDK, which take turns. A ratio is to the better peer of the row; the floor is the least code that speaks the protocol. "
-        "Written by `make bench-peers-sdk`.\n\n"
-        + "\n".join(table(rows, name) for name in OURS)
+        "Written by `make bench-peers-sdk`.\n\n" + "\n".join(table(rows, name) for name in OURS)
     )
     if not options.only or options.out != PATH:
         write_section("sdk", text, options.out)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import pytest
 from tests.service.fakes import NOON, PENDING, Fake, ManualClock, Run, fake
@@ -26,6 +26,7 @@ from everstep.service.embedded import Service
 from everstep.service.started import StartedExecution
 from everstep.service.stores.postgres import PostgresStore
 from everstep.service.stores.postgres.processes import this_process
+from everstep.service.stores.shared import Ended
 from everstep.service.stores.urls import store_at
 
 T = TypeVar("T")
@@ -108,6 +109,17 @@ class Crashing(PostgresStore):
         self._connections.close()
 
 
+class Deaf(Crashing):
+    """A store whose service is never told what the others wait for."""
+
+    @property
+    def tells_ends(self) -> bool:
+        return False
+
+    async def close(self) -> None:
+        await PostgresStore.close(self)
+
+
 class Stalled(Crashing):
     """A store whose service does not keep its lease, as if its machine had stood still for a while."""
 
@@ -135,6 +147,54 @@ async def test_a_result_is_known_to_every_service_at_once(postgres: Server) -> N
         assert (await other.describe(execution.arn)).status == "SUCCEEDED"
 
     assert (here.invocations, there.invocations) == (1, 0)
+
+
+async def test_ends_are_told_only_of_what_another_service_waits_for(postgres: Server) -> None:
+    url, gate = postgres.new_schema(), Gate()
+    here, there, quick = gate.handler(), gate.handler(), fake(double)
+    told: list[str] = []
+
+    async def listen(store: PostgresStore) -> None:
+        async with store.news() as news:
+            async for item in news:
+                match item:
+                    case Ended(ended):
+                        told.append(ended)
+                    case _:
+                        pass
+
+    async with Service(url) as one, Service(url) as other, asyncio.TaskGroup() as group:
+        listening = group.create_task(listen(cast("PostgresStore", other.engine.store)))
+        one.register(here)
+        one.register(quick)
+        other.register(there)
+        assert await (await one.start(quick, 21)).result() == 42
+        execution = await one.start(here, None)
+        await until(lambda: bool(gate.entered))
+        result = asyncio.ensure_future(elsewhere(other, there, execution).result())
+        await until(lambda: cast("PostgresStore", one.engine.store).tells_ends)
+        gate.opened.set()
+        assert await promptly(result) == "after"
+        await until(lambda: bool(told))
+        listening.cancel()
+
+    assert told == [execution_id(execution.arn)]
+
+
+async def test_a_result_that_nobody_told_of_is_found_by_looking_again(postgres: Server) -> None:
+    """It ended after this service had looked, and before the other one knew that somebody waits."""
+    url, gate = postgres.new_schema(), Gate()
+    here, there = gate.handler(), gate.handler()
+    async with Service(Deaf(url)) as one, Service(url) as other:
+        one.register(here)
+        other.register(there)
+        execution = await one.start(here, None)
+        await until(lambda: bool(gate.entered))
+        result = asyncio.ensure_future(elsewhere(other, there, execution).result())
+        await asyncio.sleep(0.01)
+        gate.opened.set()
+
+        assert await promptly(result) == "after"
 
 
 async def test_a_callback_can_be_answered_through_any_service(postgres: Server) -> None:

@@ -199,7 +199,11 @@ class Engine:
             execution = await self.executions.heard(execution_id)
             if execution.arn != arn:
                 raise UnknownExecution
-            return execution if execution.ended_at is not None else await ended
+            if execution.ended_at is not None:
+                return execution
+            if self._sharing is not None:
+                self._sharing.hear_ends_of([execution_id])
+            return await ended
         finally:
             waiting.discard(ended)
             if not waiting and self._waiting.get(execution_id) is waiting:
@@ -261,6 +265,8 @@ class Engine:
         """The execution is at rest now, or its owner, who has been told, does what there is to do."""
         if execution.ended_at is not None:
             self._tell(execution)
+        elif self._sharing is not None:
+            self._sharing.hear_ends_of([execution.id])
         if execution.due_at is not None:
             self._scheduler.announce(execution.id, execution.due_at)
 

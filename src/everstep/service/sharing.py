@@ -25,6 +25,8 @@ SHARE: Final = 20
 """How many executions are claimed at a time if others would like to have some too."""
 RETRY_S: Final = 1.0
 RENEWALS_PER_LEASE: Final = 3
+LOOK_AGAIN_S: Final = (0.02, 0.1, 0.5)
+"""After this service has asked to hear of ends: what ended before the others knew that, they did not tell."""
 
 Start: TypeAlias = Callable[[Coroutine[object, object, None], str], None]
 
@@ -69,6 +71,8 @@ class SharedScheduler(Scheduler):
     def __init__(self, store: SharedStore, clock: Clock, work: Work) -> None:
         super().__init__(store, clock, work.move_on)
         self._shared, self._work = store, work
+        self.on_given_back: Callable[[Collection[str]], None] = lambda execution_ids: None
+        """Called with the executions that this service owns no longer."""
         self._due: dict[str, int] = {}  # of what this service owns
         self._surplus: dict[str, None] = {}
         self._is_starved = False
@@ -115,6 +119,7 @@ class SharedScheduler(Scheduler):
             for execution_id in surplus:
                 self.drop(execution_id)
             await self._asked(self._shared.give_back(surplus))
+            self.on_given_back(surplus)
         now = self._clock.now_ms()
         due = [execution_id for execution_id, due_at in self._due.items() if due_at <= now]
         for execution_id in due:  # before anything is awaited: a new time that is announced meanwhile stays
@@ -150,7 +155,11 @@ class Sharing:
     def __init__(self, store: SharedStore, clock: Clock, work: Work, start: Start) -> None:
         self._store, self._work, self._start = store, work, start
         self.scheduler = SharedScheduler(store, clock, work)
+        self.scheduler.on_given_back = self.hear_ends_of
         self._look_now = asyncio.Event()
+        self._hears_ends = False
+        self._needed_at = 0.0
+        """When somebody here last waited for others, by the loop's clock."""
 
     def begin(self) -> None:
         self._start(self._look(), "looking for work of others")
@@ -160,6 +169,25 @@ class Sharing:
         """There may be something to claim or to take over."""
         self._look_now.set()
         self.scheduler.wake()
+
+    def hear_ends_of(self, execution_ids: Collection[str]) -> None:
+        """See to it that we hear of those that somebody here waits for, if others may be at work for them."""
+        waiting = self._work.waiting()
+        if any(execution_id in waiting and not self._store.owns(execution_id) for execution_id in execution_ids):
+            self._needed_at = asyncio.get_running_loop().time()
+            if not self._hears_ends:
+                self._hears_ends = True
+                self._start(self._begin_to_hear(), "asking to hear of ends")
+
+    async def _begin_to_hear(self) -> None:
+        try:
+            await self._store.hear_ends(wanted=True)
+            for delay_s in LOOK_AGAIN_S:
+                await asyncio.sleep(delay_s)
+                await self._answer_all()
+        except StoreError as error:
+            log.warning("could not ask to hear of ends: %s", error)
+            self._hears_ends = False  # it is asked again at the next look
 
     async def keep_lease(self) -> None:
         """Runs for as long as anything is done here."""
@@ -188,6 +216,7 @@ class Sharing:
                     self.scheduler.is_in_doubt = False
                     await self._catch_up_with_all()
                 await self._answer_all()
+                await self._hear_what_is_needed()
             except StoreError as error:
                 self.scheduler.is_in_doubt = True
                 log.warning("could not look for work of others: %s", error)
@@ -224,6 +253,13 @@ class Sharing:
     async def _catch_up_with_all(self) -> None:
         for execution_id in await self._store.owned():
             self._start(self._work.catch_up(execution_id), f"catching up with {execution_id}")
+
+    async def _hear_what_is_needed(self) -> None:
+        """Somebody's execution may have got another owner; and what nobody has waited for in a while need not be told."""
+        self.hear_ends_of(self._work.waiting())
+        if self._hears_ends and asyncio.get_running_loop().time() - self._needed_at > self._store.lease_s:
+            self._hears_ends = False
+            await self._store.hear_ends(wanted=False)
 
     async def _answer_all(self) -> None:
         if waiting := set(self._work.waiting()):

@@ -19,7 +19,7 @@ from everstep.service.stores.api import Filter, StoreError, Write
 from everstep.service.stores.postgres import PostgresStore
 from everstep.service.stores.postgres.holdings import Holdings
 from everstep.service.stores.postgres.schema import migrations
-from everstep.service.stores.shared import Changed, Ended, Missed, SharedStore
+from everstep.service.stores.shared import Changed, Ended, MembersChanged, Missed, SharedStore, WorkLeft
 from everstep.service.stores.urls import store_at
 
 
@@ -300,7 +300,33 @@ async def test_who_leaves_is_dead_at_once(postgres: Server) -> None:
 
 async def test_owners_hear_of_changes_and_everybody_of_ends(postgres: Server) -> None:
     url = postgres.new_schema()
+    async with opened(url) as one, opened(url) as other:
+        await one.hear_ends(wanted=True)
+        await other.renew()
+        await hears_of_changes_and_ends(one, other)
+
+
+async def test_ends_are_told_only_while_somebody_asks_for_them(postgres: Server) -> None:
+    url = postgres.new_schema()
     async with opened(url) as one, opened(url) as other, one.news() as news:
+        assert await anext(news) == Missed()
+        await other.commit([Write(execution=execution("e-1", status="FAILED"))])
+        await one.hear_ends(wanted=True)
+        assert await anext(news) == MembersChanged()  # and no end before that
+        await other.renew()
+        await one.renew()  # keeps what was asked for
+        await other.commit([Write(execution=execution("e-2", status="FAILED"))])
+        assert await anext(news) == Ended("e-2")
+        await one.hear_ends(wanted=False)
+        assert await anext(news) == MembersChanged()
+        await other.renew()
+        await other.commit([Write(execution=execution("e-3", status="FAILED"))])
+        await other.give_back(["e-3"])
+        assert await anext(news) == WorkLeft()
+
+
+async def hears_of_changes_and_ends(one: SharedStore, other: SharedStore) -> None:
+    async with one.news() as news:
         assert await anext(news) == Missed()
         await one.commit([busy("e-1")])
         await other.commit([busy("e-1", 2)])

@@ -27,7 +27,7 @@ class Changed(Struct, frozen=True):
 
 
 class Ended(Struct, frozen=True):
-    """An execution has closed, in another service."""
+    """An execution has closed, in another service. Told only while somebody asks for it, see `hear_ends`."""
 
     execution_id: str
 
@@ -37,7 +37,7 @@ class WorkLeft(Struct, frozen=True):
 
 
 class MembersChanged(Struct, frozen=True):
-    """A service has come, or has gone and left what it owned."""
+    """A service has come, or has gone and left what it owned, or wants to hear of something else than before: `renew` tells."""
 
 
 class Missed(Struct, frozen=True):
@@ -67,6 +67,10 @@ class SharedStore(Store, Protocol):
 
     async def renew(self) -> bool:
         """Say that this service is alive; False if the others had to take it for dead meanwhile."""
+        ...
+
+    async def hear_ends(self, *, wanted: bool) -> None:
+        """Whether this service is to hear of executions that close elsewhere. The others know it some moments later."""
         ...
 
     async def claim(self, now: int, functions: Collection[str], *, limit: int) -> Sequence[str]:

@@ -6,7 +6,7 @@ Rule: the lease is the owner's, one row however much it owns; the database's clo
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from psycopg.rows import TupleRow
 
@@ -35,11 +35,20 @@ WITH found AS (
 )
 UPDATE executions e SET owner = %(me)b FROM found WHERE e.number = found.number RETURNING e.number, e.id"""
 RENEW: Final = """
-WITH others AS (SELECT count(*) AS count FROM instances WHERE id <> %(me)b AND lease_until > now()),
+WITH others AS (SELECT count(*) AS count, bool_or(hears_ends) AS hear FROM instances WHERE id <> %(me)b AND lease_until > now()),
 before AS (SELECT lease_until > now() AS was_alive FROM instances WHERE id = %(me)b)
-INSERT INTO instances (id, lease_until, process) VALUES (%(me)b, now() + make_interval(secs => %(lease_s)b), NULLIF(%(process)b::text, ''))
-ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until
-RETURNING (SELECT was_alive FROM before), (SELECT count FROM others)"""
+INSERT INTO instances (id, lease_until, process, hears_ends)
+VALUES (%(me)b, now() + make_interval(secs => %(lease_s)b), NULLIF(%(process)b::text, ''), %(hears_ends)b)
+ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until, hears_ends = excluded.hears_ends
+RETURNING (SELECT was_alive FROM before), (SELECT count FROM others), (SELECT hear FROM others)"""
+
+
+class Renewed(NamedTuple):
+    """was_alive: whether the lease was still running. others: how many other instances there are. hear_ends: whether one wants to."""
+
+    was_alive: bool
+    others: int
+    hear_ends: bool
 
 
 class Ownership:
@@ -48,18 +57,25 @@ class Ownership:
     def __init__(self, connections: Connections, me: str, prefix: str, lease_s: float) -> None:
         self._connections, self._me, self._prefix, self._lease_s = connections, me, prefix, lease_s
         self._process = this_process() or ""
+        self._hears_ends = False
 
-    async def renew(self) -> tuple[bool, int]:
-        """Whether the lease was still running, and how many other instances there are."""
-        [(was_alive, others)] = await self._rows(RENEW, me=self._me, lease_s=float(self._lease_s), process=self._process)
-        return bool(was_alive), others
+    async def renew(self) -> Renewed:
+        [(was_alive, others, hear_ends)] = await self._rows(
+            RENEW, me=self._me, lease_s=float(self._lease_s), process=self._process, hears_ends=self._hears_ends
+        )
+        return Renewed(bool(was_alive), others, bool(hear_ends))
 
-    async def join(self) -> int:
-        """Become one of the instances; returns how many others there are."""
-        _, others = await self.renew()
+    async def join(self) -> Renewed:
+        """Become one of the instances."""
+        renewed = await self.renew()
         await self._rows(FORGET_DEAD)
         await self._tell_all(MEMBERS_CHANGED)
-        return others
+        return renewed
+
+    async def hear_ends(self, *, wanted: bool) -> None:
+        self._hears_ends = wanted
+        await self._rows("UPDATE instances SET hears_ends = %(wanted)b WHERE id = %(me)b", me=self._me, wanted=wanted)
+        await self._tell_all(MEMBERS_CHANGED)
 
     async def leave(self) -> None:
         """Be dead to the others at once."""

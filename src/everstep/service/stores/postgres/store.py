@@ -17,7 +17,7 @@ from everstep.service.stores.postgres.holdings import Holdings
 from everstep.service.stores.postgres.inspection import inspecting
 from everstep.service.stores.postgres.news import channel_prefix, listening
 from everstep.service.stores.postgres.outbox import PostgresOutbox
-from everstep.service.stores.postgres.ownership import Ownership
+from everstep.service.stores.postgres.ownership import Ownership, Renewed
 from everstep.service.stores.postgres.reader import Reader
 from everstep.service.stores.postgres.writer import Writer
 from everstep.service.stores.shared import News
@@ -45,6 +45,7 @@ class PostgresStore:
         self.outbox = PostgresOutbox(self._connections)
         self._owned = Holdings()
         self._others = 0
+        self._tells_ends = False
         self._is_open = False
         self._become_an_instance()
 
@@ -59,7 +60,7 @@ class PostgresStore:
         self._become_an_instance()
         try:
             await self._connections.open()
-            self._others = await self._ownership.join()
+            self._heard(await self._ownership.join())
         except BaseException:
             self._connections.close()
             raise
@@ -81,7 +82,7 @@ class PostgresStore:
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[bool]:
         asked = self._owned.asked()
-        taken, answers = await self._writer.commit(writes, tell_ends=not self.is_alone)
+        taken, answers = await self._writer.commit(writes, tell_ends=self.tells_ends)
         self._owned.add(answer.id for answer in answers if answer.owner == self.instance)
         self._owned.remove((answer.id for answer in answers if answer.owner != self.instance), asked)
         return taken
@@ -129,12 +130,24 @@ class PostgresStore:
     def is_alone(self) -> bool:
         return not self._others
 
+    @property
+    def tells_ends(self) -> bool:
+        """Whether another service waits for the end of something, as far as this one has heard."""
+        return self._tells_ends
+
     def owns(self, execution_id: str) -> bool:
         return execution_id in self._owned
 
     async def renew(self) -> bool:
-        was_alive, self._others = await self._ownership.renew()
-        return was_alive
+        renewed = await self._ownership.renew()
+        self._heard(renewed)
+        return renewed.was_alive
+
+    def _heard(self, renewed: Renewed) -> None:
+        self._others, self._tells_ends = renewed.others, renewed.hear_ends
+
+    async def hear_ends(self, *, wanted: bool) -> None:
+        await self._ownership.hear_ends(wanted=wanted)
 
     async def claim(self, now: int, functions: Collection[str], *, limit: int) -> Sequence[str]:
         claimed = await self._ownership.claim(now, functions, limit=limit)
