@@ -22,7 +22,7 @@ from everstep.service.stores.sqlite import SqliteStore
 from everstep.service.stores.sqlite.pace import PROOF
 from everstep.service.stores.sqlite.schema import connect_for_writing, migrations
 from everstep.service.stores.sqlite.store import MOST_HERE
-from everstep.service.stores.sqlite.writer import MAX_BYTES_BRIEFLY, MAX_PAGES_LOGGED, PAGE_BYTES, Writer
+from everstep.service.stores.sqlite.writer import FEW_PAGES_LOGGED, MAX_BYTES_BRIEFLY, MAX_PAGES_LOGGED, PAGE_BYTES, Writer
 
 FILE = "executions.db"
 
@@ -315,6 +315,18 @@ async def test_the_write_ahead_log_does_not_grow_for_ever_whoever_commits(tmp_pa
             await store.commit([step_write("e-0", revision)])
 
         assert size_of(tmp_path / f"{FILE}-wal") < 2 * MAX_PAGES_LOGGED * PAGE_BYTES
+
+
+async def test_a_long_log_is_moved_behind_a_commit_and_not_ahead_of_the_next(tmp_path: Path) -> None:
+    async with opened_on_a_quick_disk(tmp_path / FILE) as (store, threads):
+        revision = 20
+        while store.writer.is_idle:
+            revision += 1
+            await store.commit([step_write("e-0", revision)])
+
+        assert revision < 20 + FEW_PAGES_LOGGED
+        assert not await store.writer.call(lambda writer: writer.is_log_long)
+        assert len(threads) == 2  # commits were made here, the move was not
 
 
 async def test_a_read_does_not_wait_for_a_write(tmp_path: Path) -> None:

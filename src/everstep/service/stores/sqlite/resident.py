@@ -89,7 +89,18 @@ class Resident(Generic[T]):
         assert self._worker is not None
         return ask(self._worker)
 
+    def tell(self, ask: Callable[[T], None]) -> None:
+        """The same as `call`, for what raises nothing and nobody waits for."""
+        self._given(partial(self._ask, ask))
+
     async def _in_thread(self, function: Callable[[], R]) -> R:
+        try:
+            return await self._given(function)
+        except sqlite3.Error as error:
+            raise explained(self._path, error) from error
+
+    def _given(self, function: Callable[[], R]) -> asyncio.Future[R]:
+        """What will become of it, in the thread."""
         if self._jobs is None:
             raise StoreError(f"{self._path} is not open", is_retryable=False)
         loop = asyncio.get_running_loop()
@@ -105,10 +116,7 @@ class Resident(Generic[T]):
 
         self._under_way += 1
         self._jobs.put(job)
-        try:
-            return await answer
-        except sqlite3.Error as error:
-            raise explained(self._path, error) from error
+        return answer
 
     # These run on the loop, also if nobody waits for the answer any more.
 

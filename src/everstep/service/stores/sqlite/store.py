@@ -62,6 +62,8 @@ class SqliteStore:
             taken = self.writer.here(lambda writer: writer.commit_briefly(writes))
         if taken is None:
             taken = await self.writer.call(lambda writer: writer.commit(writes))
+        if self.writer.is_idle and self.writer.here(lambda writer: writer.is_log_long):
+            self.writer.tell(lambda writer: writer.move_log())  # while whoever waited for this goes on
         return taken
 
     async def delete(self, execution_ids: Sequence[str]) -> None:

@@ -71,10 +71,11 @@ class Writer:
         self.pace = Pace()
         self._is_patient = True
         self._pages_logged = 0
+        self._last_size = 0
 
     def commit_briefly(self, writes: Sequence[Write]) -> list[bool] | None:
         """Commit if that is done in a moment, as far as one can know; None: nothing was done, it is to be done where there is time."""
-        if not self.pace.is_brief or self._is_log_long(writes):
+        if not self.pace.is_brief:
             return None
         encoded = [encode(write) for write in writes]
         if sum(map(size_of, encoded)) > MAX_BYTES_BRIEFLY:
@@ -93,16 +94,16 @@ class Writer:
 
     def commit(self, writes: Sequence[Write]) -> list[bool]:
         self._have_patience(True)
-        if self._is_log_long(writes):
-            self._move_log("PASSIVE")
         encoded = [encode(write) for write in writes]
         began_at = time.perf_counter()
         taken = self._commit(encoded)
         self.pace.took_in_thread(time.perf_counter() - began_at, len(writes))
         return taken
 
-    def _is_log_long(self, writes: Sequence[Write]) -> bool:
-        return self._pages_logged > (FEW_PAGES_LOGGED if len(writes) <= FEW_WRITES else MAX_PAGES_LOGGED)
+    @property
+    def is_log_long(self) -> bool:
+        """Whether it is time for `move_log`."""
+        return self._pages_logged > (FEW_PAGES_LOGGED if self._last_size <= FEW_WRITES else MAX_PAGES_LOGGED)
 
     def _have_patience(self, is_patient: bool) -> None:
         """Whether to wait for a lock of another program."""
@@ -113,7 +114,7 @@ class Writer:
     def _commit(self, writes: Sequence[EncodedWrite]) -> list[bool]:
         heads: dict[str, Head] = {}
         if self._was_full:
-            self._move_log("TRUNCATE")
+            self.move_log("TRUNCATE")
         try:
             with transaction(self.connection):
                 taken = self._place_all(writes, heads)
@@ -123,14 +124,15 @@ class Writer:
             raise
         self._was_full = False
         self._remember(heads)
+        self._last_size = len(writes)
         return taken
 
-    def _move_log(self, how: Literal["PASSIVE", "TRUNCATE"]) -> None:
+    def move_log(self, how: Literal["PASSIVE", "TRUNCATE"] = "PASSIVE") -> None:
         """Move what the write-ahead log holds to where it belongs, so that it is written from its beginning again.
 
         It holds most pages many times, and may be what fills the disk. TRUNCATE: give its room back.
         """
-        with suppress(sqlite3.OperationalError):
+        with suppress(sqlite3.Error):  # whatever is wrong, the next commit finds it, too
             self.connection.execute(f"PRAGMA wal_checkpoint({how})")
         self._pages_logged = 0
 
