@@ -112,6 +112,25 @@ async def test_many_calls_share_the_requests_equally_however_they_came() -> None
     assert [len(request) for request in wire.sent[3:]] == [MANY, MANY]
 
 
+async def test_calls_leave_beside_a_request_that_is_under_way_once_they_are_half_as_many() -> None:
+    wire = Wire()
+    batcher = Batcher(wire.send)
+    calls = [asyncio.create_task(batcher.call(outcome(f"first{number}"))) for number in range(10)]
+    await wire.after(1)
+    for number in range(4):
+        calls.append(asyncio.create_task(batcher.call(outcome(f"next{number}"))))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert len(wire.sent) == 1
+    calls.append(asyncio.create_task(batcher.call(outcome("next4"))))
+    await wire.after(2)
+    for number in range(2):
+        wire.answer(number)
+
+    assert len(await asyncio.gather(*calls)) == 15
+    assert [len(request) for request in wire.sent] == [10, 5]
+
+
 async def test_few_calls_leave_in_one_request() -> None:
     wire = Wire()
     batcher = Batcher(wire.send)

@@ -1,8 +1,9 @@
 """A worker's calls, sent together: those of many executions share a request.
 
-Rule: no timers and no windows. Alone, a call leaves at once; while as many requests as may be are under way, calls gather, and leave
-together when one of them is answered. So the more there is to do, the less each call costs. Executions that are woken together call
-together: many of them share the requests equally, so that the worker goes on with one half while the server has the other.
+Rule: no timers and no windows. Alone, a call leaves at once; while a request is under way, calls gather, and leave together when it is
+answered, or before that if they are at least half as many, for a small request costs as much as a large one. So the more there is to do,
+the less each call costs. Executions that are woken together call together: many of them share the requests equally, so that the worker
+goes on with one half while the server has the other.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Batcher:
         self._queue: deque[_Waiting] = deque()
         self._under_way: dict[asyncio.Task[None], int] = {}
         """The requests, and how many calls each carries."""
+        self._is_to_be_pumped = False
         self._is_closed = False
 
     async def call(self, message: Message) -> Reply:
@@ -53,7 +55,8 @@ class Batcher:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(message, loop.create_future())
         self._queue.append(waiting)
-        if len(self._queue) == 1:
+        if not self._is_to_be_pumped:
+            self._is_to_be_pumped = True
             loop.call_soon(self._pump)  # whoever calls in the same turn of the loop comes along
         return await waiting.reply
 
@@ -69,11 +72,15 @@ class Batcher:
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     def _pump(self) -> None:
-        while self._queue and len(self._under_way) < REQUESTS:
+        self._is_to_be_pumped = False
+        while self._queue and self._is_worth_a_request():
             group = self._taken()
             task = asyncio.create_task(self._exchange(group), name="calls")
             self._under_way[task] = len(group)
             task.add_done_callback(self._ended)
+
+    def _is_worth_a_request(self) -> bool:
+        return len(self._under_way) < REQUESTS and len(self._queue) >= sum(self._under_way.values()) / 2
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._under_way[task]
