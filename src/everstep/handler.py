@@ -129,9 +129,9 @@ class DurableHandler(Generic[I, O]):
 
     def texts(self, arn: str) -> Texts:
         """What reads the recorded texts of one of its executions, through its stages."""
-        from everstep.runtime.texts import Texts
+        from everstep.runtime.texts import Texts, nothing_to_end
 
-        return Texts(arn, process.stages if self._stages is None else self._stages, _unreadable)
+        return Texts(arn, process.stages if self._stages is None else self._stages, nothing_to_end)
 
     async def invoke(self, invocation: Invocation, client: DurableClient) -> InvocationOutput:
         """One invocation by a service in this process. Raises what made it fail, if trying again may help."""
@@ -409,10 +409,6 @@ def _make_calls_directly(client: DurableClient, engine: Engine) -> None:
     blocking = getattr(client, "blocking", None)
     if blocking is not None:
         blocking.alone = lambda: not engine.has_running
-
-
-def _unreadable(error: BaseException) -> None:
-    """Nothing to end: whoever reads outside an invocation gets the error itself."""
 
 
 def _failed_or_raise(error: ServiceError) -> InvocationOutput:

@@ -131,6 +131,10 @@ class Checkpointer:
         self._queue.clear()
         self._stop_lingering()
 
+    def release(self) -> None:
+        """Forget whom to tell: with an engine that is gone, this would be a cycle that only the collector frees."""
+        self._recorded = self._failed = self._revoked = _ignore
+
     def _stop_lingering(self) -> None:
         self._gathering = False
         if self._lingering is not None:
@@ -203,3 +207,7 @@ class Checkpointer:
         if self._queue and self._lingering is None:
             self._urgent = True
         self._recorded(answer.operations)
+
+
+def _ignore(*_: object) -> None:
+    """Instead of telling an engine that does not listen any more."""

@@ -237,6 +237,9 @@ class Engine:
         self._begins.clear()
         self._deliveries.clear()
         self.loop.drop()
+        self.texts.release()
+        if hasattr(self, "checkpointer"):  # it has run
+            self.checkpointer.release()
         self._root = None  # tasks of one execution's engines have equal hashes: those that are gone must not wait for the collector
 
     # -- what operations ask ---------------------------------------------------

@@ -79,6 +79,22 @@ class LoopHost(Protocol):
     def cancel_timer(self, timer: DurableTimer) -> None: ...
 
 
+class _Gone:
+    """What is asked instead of an engine that has been dropped: with it, the loop would be a cycle that only the collector frees."""
+
+    is_replaying = False
+    log_fields: Mapping[str, object] = {}
+
+    def __init__(self, durable_time: float) -> None:
+        self.durable_time = durable_time
+
+    def set_timer(self, timer: DurableTimer, delay: float, scope: Scope) -> None:
+        """It never fires."""
+
+    def cancel_timer(self, timer: DurableTimer) -> None:
+        """There is none."""
+
+
 class DurableTimer(asyncio.TimerHandle):
     """A timer of asyncio's (`sleep`, `timeout`, `call_later`) that is a WAIT operation."""
 
@@ -114,7 +130,7 @@ class DurableLoop(asyncio.AbstractEventLoop):
         """root: the scope of the handler. seed: spreads the hashes of tasks of different executions."""
         self.ready: deque[events.Handle] = deque()
         """Callbacks that wait to be run."""
-        self.host = host
+        self.host: LoopHost = host
         self._root = root
         self._seed = seed
         self._closed = False
@@ -157,6 +173,7 @@ class DurableLoop(asyncio.AbstractEventLoop):
                 task.exception()  # looked at: what matters of it is the handler's outcome
         self.tasks.clear()
         self.ready.clear()
+        self.host = _Gone(self.host.durable_time)
 
     def end_if_closed(self) -> None:
         """End code that goes on while it is being closed, by GeneratorExit. If it swallows that time and again, let it wait for ever."""

@@ -30,6 +30,10 @@ class Texts:
         self._fail = fail
         self._pipeline: Pipeline | None = None
 
+    def release(self) -> None:
+        """The invocation is over: nothing can fail it any more."""
+        self._fail = nothing_to_end
+
     @property
     def blocks(self) -> bool:
         """Whether writing may wait for a disk or a network."""
@@ -72,3 +76,7 @@ def plain_batch(text: str) -> str:
 
         return plain_text(text) or text
     return text
+
+
+def nothing_to_end(error: BaseException) -> None:
+    """How to fail outside an invocation: whoever reads gets the error itself."""
