@@ -185,13 +185,13 @@ async def test_a_result_that_nobody_told_of_is_found_by_looking_again(postgres: 
     """It ended after this service had looked, and before the other one knew that somebody waits."""
     url, gate = postgres.new_schema(), Gate()
     here, there = gate.handler(), gate.handler()
-    async with Service(Deaf(url)) as one, Service(url) as other:
+    async with Service(Deaf(url)) as one, Service(url) as other, Service(url) as third:
         one.register(here)
         other.register(there)
         execution = await one.start(here, None)
         await until(lambda: bool(gate.entered))
         result = asyncio.ensure_future(elsewhere(other, there, execution).result())
-        await asyncio.sleep(0.01)
+        await until(lambda: cast("PostgresStore", third.engine.store).tells_ends)  # so the other one has looked, and asked
         gate.opened.set()
 
         assert await promptly(result) == "after"

@@ -186,8 +186,7 @@ class Sharing:
                 await asyncio.sleep(delay_s)
                 await self._answer_all()
         except StoreError as error:
-            log.warning("could not ask to hear of ends: %s", error)
-            self._hears_ends = False  # it is asked again at the next look
+            log.warning("could not ask at once to hear of ends, the next renewal of the lease does: %s", error)
 
     async def keep_lease(self) -> None:
         """Runs for as long as anything is done here."""

@@ -70,7 +70,8 @@ class SharedStore(Store, Protocol):
         ...
 
     async def hear_ends(self, *, wanted: bool) -> None:
-        """Whether this service is to hear of executions that close elsewhere. The others know it some moments later."""
+        """Whether this service is to hear of executions that close elsewhere. The others know it some moments later; if this fails, `renew`
+        tells them."""
         ...
 
     async def claim(self, now: int, functions: Collection[str], *, limit: int) -> Sequence[str]:
